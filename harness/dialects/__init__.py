@@ -1,0 +1,22 @@
+"""What each api-version accepts and emits: values, loading, acceptance, JSON Schemas."""
+
+from harness.dialects.acceptance import Judgement, Refusal, Unproven, judge_client_event
+from harness.dialects.json_schema import event_schema
+from harness.dialects.load import bundled_dialect, dialect_names, load_dialect
+from harness.dialects.model import Acceptance, Dialect, ErrorSpec, Evidence, Fact
+
+__all__ = [
+    "Acceptance",
+    "Dialect",
+    "ErrorSpec",
+    "Evidence",
+    "Fact",
+    "Judgement",
+    "Refusal",
+    "Unproven",
+    "bundled_dialect",
+    "dialect_names",
+    "event_schema",
+    "judge_client_event",
+    "load_dialect",
+]

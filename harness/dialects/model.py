@@ -1,0 +1,241 @@
+"""What is known about one wire surface of the Realtime API, as frozen values.
+
+Rules of this module: a dialect is data read from a file; nothing here or above
+asks for a dialect by name; every fact carries its evidence and its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Evidence(StrEnum):
+    """How well an expectation is known, best first."""
+
+    RECORDED = "recorded"
+    """Seen in real traffic of this dialect."""
+    DOCUMENTED = "documented"
+    """Stated by the service's own documents or published types."""
+    REPORTED = "reported"
+    """Observed live by somebody who published it."""
+    ANALOGOUS = "analogous"
+    """Recorded or reported on a sibling dialect."""
+    ASSUMED = "assumed"
+    """Nobody published it; never enough to fail a client."""
+
+    @property
+    def can_fail(self) -> bool:
+        return self is not Evidence.ASSUMED
+
+
+class Acceptance(StrEnum):
+    """What the service does with a field, a value or an event."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Where a statement comes from."""
+
+    evidence: Evidence
+    source: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """What happens to names a shape does not list; `error` is a catalogue name."""
+
+    acceptance: Acceptance
+    error: str | None
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a shape.
+
+    `kinds` are JSON types, `any`, or shape names; `of` the kinds of an array's
+    elements. `values` and `sets` (arrays read as sets) are what is known to be
+    accepted: `outside` says what becomes of anything else. `closed` marks sets
+    that the service itself never leaves. `unproven` kinds are reported both
+    ways. `instead` names what to write in place of a refused or doubtful field.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    of: tuple[str, ...]
+    fact: Fact
+    acceptance: Acceptance = Acceptance.ACCEPTED
+    required: bool = False
+    values: tuple[Any, ...] = ()
+    sets: tuple[frozenset[str], ...] = ()
+    outside: Acceptance = Acceptance.UNKNOWN
+    closed: bool = False
+    error: str | None = None
+    unproven: tuple[str, ...] = ()
+    instead: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A JSON object: its fields, or its variants by the value of the field `by`."""
+
+    name: str
+    fields: Mapping[str, Field]
+    unlisted: Unlisted
+    by: str | None = None
+    variants: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """One event type of one side."""
+
+    type: str
+    shape: str
+    acceptance: Acceptance
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All that one side may say: event types, and the shapes they are made of."""
+
+    events: Mapping[str, EventSpec]
+    shapes: Mapping[str, Shape]
+    unlisted_event: Unlisted
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpec:
+    """A refusal of the catalogue; `message` and `param` are templates.
+
+    `event_id` says what stands in `error.event_id`: the client's own id
+    (`client`), `null`, or no such key (`absent`). `verbatim`: the sentence was
+    seen as it stands.
+    """
+
+    name: str
+    type: str
+    code: str | None
+    message: str
+    param: str | None
+    event_id: str
+    verbatim: bool
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """One row of an object map, dotted paths on both sides; None where a side has no such place.
+
+    `values` pairs the two spellings of a value; `fixed` is what canonical form
+    says where the wire says nothing.
+    """
+
+    wire: str | None
+    canonical: str | None
+    values: tuple[tuple[Any, Any], ...] = ()
+    fixed: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationTable:
+    """How the wire names differ from the canonical ones.
+
+    `item_done` is `separate` where the wire has `conversation.item.done`, and
+    `made` where one event of the wire stands for both.
+    """
+
+    events: Mapping[str, str]
+    item_done: str
+    parts: Mapping[str, str]
+    session: tuple[MapRow, ...]
+    response: tuple[MapRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRule:
+    """What is known of one query parameter of the handshake."""
+
+    name: str
+    required: bool
+    value: str | None
+    means: str | None
+    acceptance: Acceptance
+    status: int | None
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRefusal:
+    """An HTTP answer to a handshake; `body_evidence` is how well its body is known."""
+
+    name: str
+    status: int
+    code: str
+    message: str
+    body_evidence: Evidence
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRule:
+    """A request header the dialect has an opinion on (lower-case name)."""
+
+    name: str
+    acceptance: Acceptance
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """How a connection is opened."""
+
+    path: str
+    query: tuple[QueryRule, ...]
+    headers: tuple[HeaderRule, ...]
+    auth: tuple[str, ...]
+    auth_fact: Fact
+    refusals: Mapping[str, HandshakeRefusal]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What the service fills in by itself.
+
+    `session` is its default session in canonical form; `item_object` the
+    `object` of items; `content_part_copy` a second key that repeats `part`;
+    `obfuscation` pads text-like deltas to sixteen characters;
+    `null_previous_on_done` is the service's null for the second item.
+    """
+
+    session: Mapping[str, Any]
+    session_seconds: int
+    item_object: str | None
+    content_part_copy: str | None
+    obfuscation: bool
+    null_previous_on_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One wire surface of the Realtime API."""
+
+    name: str
+    title: str
+    api_version: str
+    status: str
+    handshake: Handshake
+    service: ServiceFacts
+    client: Vocabulary
+    server: Vocabulary
+    errors: Mapping[str, ErrorSpec]
+    translation: TranslationTable

@@ -1,0 +1,331 @@
+"""The driver's side of the driver protocol, for drivers written in Python.
+
+A driver runs in the environment of the framework it drives, so this file needs
+nothing but the standard library (Python 3.10 or newer). A driver imports it as
+a neighbour: the folder of a program is the first entry of its module path.
+
+A driver subclasses `Driver` and calls `run(driver)`. Standard output belongs
+to the protocol: whatever the framework prints goes to standard error instead,
+which the harness keeps as the implementation's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import dis
+import json
+import logging
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, TextIO
+
+PROTOCOL = 1
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to connect. `url` is complete; the parts are there for libraries that build their own."""
+
+    url: str
+    origin: str
+    path: str
+    query: dict[str, str]
+    key: str
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool of the scenario and the result it is scripted to return (any JSON value)."""
+
+    name: str
+    description: str
+    parameters: Json
+    result: Any
+
+
+@dataclass(frozen=True)
+class Start:
+    """The plan of a case: `session` is the wanted session in canonical (GA, nested) form."""
+
+    endpoint: Endpoint
+    dialect: str
+    session: Json
+    tools: tuple[Tool, ...]
+    factory: str | None
+
+
+@dataclass
+class Notices:
+    """Writes notices, one JSON line each; safe from any thread."""
+
+    _out: TextIO
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def write(self, notice: Json) -> None:
+        line = json.dumps(notice, default=str)
+        with self._lock:
+            self._out.write(line + "\n")
+            self._out.flush()
+
+    def observe(self, kind: str, **fields: Any) -> None:
+        self.write({"type": "observation", "kind": kind, **fields})
+
+    def audio(self, pcm: bytes, rate: int) -> None:
+        self.observe("audio", audio=base64.b64encode(pcm).decode("ascii"), rate=rate)
+
+    def log(self, level: str, logger: str, message: str) -> None:
+        self.write({"type": "log", "level": level, "logger": logger, "message": message[:4000]})
+
+
+class Driver:
+    """One implementation, driven through its own API. Subclasses override what they can do."""
+
+    name = "?"
+    version = "?"
+    intents: tuple[str, ...] = ("say", "close")
+    observes: tuple[str, ...] = ()
+    cannot: tuple[tuple[str, str], ...] = ()
+    notices: Notices
+
+    async def start(self, start: Start) -> None:
+        """Connects and configures. Returning means: ready for the first intent."""
+
+    async def say(self, text: str) -> None:
+        """The user types `text` and an answer is wanted."""
+        raise NotImplementedError
+
+    async def speak(self, pcm: bytes, rate: int, end: str) -> None:
+        """The user speaks; `end` is `commit` or `silence`."""
+        raise NotImplementedError
+
+    async def interrupt(self) -> None:
+        """The user interrupts the answer being given."""
+        raise NotImplementedError
+
+    async def update(self, session: Json) -> None:
+        """The session is changed in midway; `session` is partial and canonical."""
+        raise NotImplementedError
+
+    async def read_history(self) -> None:
+        """The conversation so far is read back, as a `history` observation."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Hangs up in the framework's own clean way."""
+
+
+def decode_start(message: Json) -> Start:
+    endpoint = message["endpoint"]
+    return Start(
+        endpoint=Endpoint(
+            url=endpoint["url"],
+            origin=endpoint["origin"],
+            path=endpoint["path"],
+            query=dict(endpoint["query"]),
+            key=endpoint["key"],
+            ca_file=endpoint.get("ca_file"),
+        ),
+        dialect=message["dialect"]["name"],
+        session=message["session"],
+        tools=tuple(
+            Tool(tool["name"], tool.get("description", ""), tool["parameters"], tool["result"])
+            for tool in message["tools"]
+        ),
+        factory=message["factory"],
+    )
+
+
+def load_factory(factory: str) -> Any:
+    """Loads `file.py:function` as a module of its own and returns the function."""
+    import importlib.util
+
+    path, _, function = factory.rpartition(":")
+    spec = importlib.util.spec_from_file_location("shim_under_test", path)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"cannot load the shim from {path!r}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["shim_under_test"] = module
+    spec.loader.exec_module(module)
+    return getattr(module, function)
+
+
+class _LogHandler(logging.Handler):
+    def __init__(self, notices: Notices) -> None:
+        super().__init__(logging.WARNING)
+        self.notices = notices
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.notices.log(record.levelname, record.name, self.format(record))
+
+
+@dataclass
+class _Raised:
+    """Exceptions seen in a frame whose end is open: caught there, or on their way out of it."""
+
+    errors: list[Exception]
+    just_now: bool = True
+
+
+def watch_handled_exceptions(path: str, notices: Notices) -> None:
+    """Reports every exception that code in the file `path` catches and keeps to itself.
+
+    A shim's `except Exception: pass` leaves no other trace. An exception that
+    leaves the frame it was seen in, be it through a `finally`, a `raise` in the
+    handler or as the cause of another one, is somebody else's to report. Loop
+    control (`StopIteration` and the like) is not an error.
+
+    Only the frames of that one file are followed, so the framework's own code
+    pays for one look-up per call.
+    """
+    watched = os.path.realpath(path)
+    ours: dict[str, bool] = {}
+    open_ends: dict[FrameType, _Raised] = {}
+
+    def follow(frame: FrameType, event: str, arg: Any) -> Any:
+        if event == "exception":
+            _remember(open_ends, frame, arg[1])
+        elif frame in open_ends:
+            if event == "return" and _left_by_exception(frame, open_ends[frame]):
+                del open_ends[frame]
+            else:
+                for error in _settled(open_ends, frame):
+                    notices.observe(
+                        "exception",
+                        message=f"{type(error).__name__}: {error}"[:500],
+                        where=_where(error, frame.f_code.co_filename),
+                        handled=True,
+                    )
+        return follow
+
+    def trace(frame: FrameType, _event: str, _arg: Any) -> Any:
+        name = frame.f_code.co_filename
+        if name not in ours:
+            ours[name] = os.path.realpath(name) == watched
+        return follow if ours[name] else None
+
+    sys.settrace(trace)
+    threading.settrace(trace)
+
+
+def _remember(open_ends: dict[FrameType, _Raised], frame: FrameType, error: BaseException) -> None:
+    if not isinstance(error, Exception) or isinstance(error, (StopIteration, StopAsyncIteration)):
+        return
+    raised = open_ends.setdefault(frame, _Raised([]))
+    raised.just_now = True
+    if not any(known is error for known in raised.errors):
+        raised.errors.append(error)
+
+
+def _left_by_exception(frame: FrameType, raised: _Raised) -> bool:
+    """Whether this "return" is an exception leaving the frame; Python tells both apart by the opcode only.
+
+    A yield tells nothing where an exception was thrown into it just now: then nothing has caught it.
+    """
+    last = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    if last.startswith("RETURN_"):
+        return False
+    return raised.just_now or not last.startswith("YIELD_")
+
+
+def _settled(open_ends: dict[FrameType, _Raised], frame: FrameType) -> list[Exception]:
+    """The exceptions of a running frame that nobody is handling any more: their handler is over."""
+    handling: list[BaseException] = []
+    current = sys.exc_info()[1]
+    while current is not None and not any(seen is current for seen in handling):
+        handling.append(current)
+        current = current.__context__
+    raised = open_ends[frame]
+    raised.just_now = False
+    settled = [error for error in raised.errors if not any(error is other for other in handling)]
+    raised.errors = [error for error in raised.errors if not any(error is other for other in settled)]
+    if not raised.errors:
+        del open_ends[frame]
+    return settled
+
+
+def _where(error: Exception, filename: str) -> str:
+    """The innermost line of the watched file that the exception came through."""
+    line = 0
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == filename:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return f"{os.path.basename(filename)}:{line}"
+
+
+async def _perform(driver: Driver, message: Json) -> bool:
+    kind = message["type"]
+    if kind == "say":
+        await driver.say(message["text"])
+    elif kind == "speak":
+        await driver.speak(base64.b64decode(message["audio"]), message["rate"], message["end"])
+    elif kind == "interrupt":
+        await driver.interrupt()
+    elif kind == "update":
+        await driver.update(message["session"])
+    elif kind == "read_history":
+        await driver.read_history()
+    elif kind == "close":
+        await driver.close()
+        return False
+    return True
+
+
+async def _serve(driver: Driver, lines: asyncio.Queue[str | None]) -> None:
+    notices = driver.notices
+    notices.write(
+        {
+            "type": "hello",
+            "protocol": PROTOCOL,
+            "implementation": {"name": driver.name, "version": driver.version},
+            "intents": list(driver.intents),
+            "observes": list(driver.observes),
+            "cannot": [{"field": name, "reason": reason} for name, reason in driver.cannot],
+        }
+    )
+    while (line := await lines.get()) is not None:
+        message = json.loads(line)
+        if message["type"] == "start":
+            await driver.start(decode_start(message))
+            notices.write({"type": "ready"})
+            continue
+        going_on = await _perform(driver, message)
+        notices.write({"type": "done", "intent": message["intent"]})
+        if not going_on:
+            break
+    notices.write({"type": "closed"})
+
+
+def run(driver: Driver) -> None:
+    """Runs the driver until the harness says `close` or ends its standard input."""
+    protocol_out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    driver.notices = Notices(protocol_out)
+    logging.getLogger().addHandler(_LogHandler(driver.notices))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+        def read() -> None:
+            for line in sys.stdin:
+                if line.strip():
+                    loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, None)
+
+        threading.Thread(target=read, name="driver-stdin", daemon=True).start()
+        await _serve(driver, lines)
+
+    asyncio.run(main())
+    # A framework's stray threads must not keep the process alive after "closed".
+    protocol_out.flush()
+    os._exit(0)

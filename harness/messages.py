@@ -1,0 +1,129 @@
+"""Events as they cross the wire, and how to point into them.
+
+Rules of this module: every peer is hostile, so a frame is size- and
+depth-checked before anything looks at it; an event is a plain JSON object and
+is never changed in place once parsed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+from harness.exceptions import MessageFault
+
+Json = dict[str, Any]
+"""One JSON object: an event, an item, a session."""
+
+MAX_FRAME = 20 * 1024 * 1024
+"""Bytes. The service takes 15 MiB of audio per append (API reference); base64 adds a third."""
+
+MAX_DEPTH = 64
+"""Levels of nesting; real events have at most ten (tools with parameter schemas)."""
+
+
+class Side(StrEnum):
+    """Who sent a message."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+def parse_event(frame: str | bytes) -> Json:
+    """Reads one text frame as an event; raises MessageFault with a reason for people."""
+    if len(frame) > MAX_FRAME:
+        raise MessageFault(f"frame of {len(frame)} bytes, more than the {MAX_FRAME} allowed")
+    try:
+        value = json.loads(frame)
+    except RecursionError:
+        raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise MessageFault(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise MessageFault(f"a JSON {json_type(value)}, expected an object")
+    if too_deep(value):
+        raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(value.get("type"), str):
+        raise MessageFault("an object without a string 'type'")
+    return value
+
+
+def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
+    """Whether `value` nests more than `limit` levels; does not recurse."""
+    level: list[Any] = [value]
+    for _ in range(limit):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from (child for child in value.values() if isinstance(child, (dict, list)))
+    elif isinstance(value, list):
+        yield from (child for child in value if isinstance(child, (dict, list)))
+
+
+def render_event(event: Json) -> str:
+    """One event as compact JSON text."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+
+def json_type(value: Any) -> str:
+    """The JSON name of a value's type, for messages."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    return {str: "string", list: "array", dict: "object"}.get(type(value), type(value).__name__)
+
+
+def get_path(value: Any, path: str) -> Any:
+    """The value at a dotted path (`audio.output.voice`), or MISSING."""
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return MISSING
+        value = value[name]
+    return value
+
+
+def put_path(target: Json, path: str, value: Any) -> None:
+    """Sets the value at a dotted path, making the objects in between."""
+    *parents, last = path.split(".")
+    for name in parents:
+        inner = target.get(name)
+        if not isinstance(inner, dict):
+            inner = target[name] = {}
+        target = inner
+    target[last] = value
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "<missing>"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = _Missing()
+"""What `get_path` gives where nothing stands; unlike None, it is no JSON value."""
+
+
+def decode_audio(text: Any) -> bytes | None:
+    """The bytes of a base64 field, or None where it is not base64."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,114 @@
+"""JSON Schema validation. The one home of `jsonschema`.
+
+A schema is compiled once and keeps its validator; problems come out as values
+with a JSON pointer and a sentence, most specific first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from harness.documents import Document
+from harness.exceptions import FileFault
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One departure from a schema: where, what is wrong, and what was expected."""
+
+    pointer: str
+    message: str
+    expected: str
+    keyword: str
+
+
+class Schema:
+    """A compiled JSON Schema (draft 2020-12)."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+        self._validator = Draft202012Validator(schema)
+
+    def problems(self, value: Any) -> list[Problem]:
+        """Everything wrong with `value`, in document order; empty where it is valid."""
+        errors = sorted(_leaves(self._validator.iter_errors(value)), key=lambda e: list(map(str, e.path)))
+        return [_problem(error) for error in errors]
+
+    def accepts(self, value: Any) -> bool:
+        return bool(self._validator.is_valid(value))
+
+
+def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
+    """Replaces a failed `anyOf` by the failures of its nearest branch: 'not valid under any' helps nobody."""
+    for error in errors:
+        if not error.context:
+            yield error
+            continue
+        depth = max(len(inner.absolute_path) for inner in error.context)
+        if depth == len(error.absolute_path):
+            yield error
+        else:
+            yield from _leaves(e for e in error.context if len(e.absolute_path) == depth)
+
+
+def _problem(error: ValidationError) -> Problem:
+    pointer = "".join(f"/{_escape(part)}" for part in error.absolute_path)
+    keyword = str(error.validator)
+    message = str(error.message)
+    if len(message) > 300:
+        message = message[:150] + " … " + message[-120:]
+    return Problem(pointer, message, _expectation(keyword, error.validator_value), keyword)
+
+
+def _expectation(keyword: str, value: Any) -> str:
+    if keyword == "type":
+        return " or ".join(value) if isinstance(value, list) else str(value)
+    if keyword == "enum":
+        return "one of " + ", ".join(json.dumps(item) for item in value)
+    if keyword == "const":
+        return json.dumps(value)
+    if keyword == "required":
+        return "the keys " + ", ".join(value)
+    if keyword in ("additionalProperties", "unevaluatedProperties"):
+        return "only keys the schema names"
+    return f"{keyword} {json.dumps(value)[:120]}"
+
+
+def _escape(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+@cache
+def bundled_schema(name: str) -> Schema:
+    """A schema of this package (`scenario`, `cassette`, `dialect`, `result`, `driver`)."""
+    text = resources.files("harness").joinpath("schemas", f"{name}.schema.json").read_text("utf-8")
+    return Schema(json.loads(text))
+
+
+def subschema(name: str, definition: str) -> Schema:
+    """One definition of a bundled schema, with the rest of its `$defs` in reach."""
+    whole = bundled_schema(name).schema
+    return Schema({"$ref": f"#/$defs/{definition}", "$defs": whole["$defs"]})
+
+
+def check_document(document: Document, schema: Schema, fault: type[FileFault]) -> None:
+    """Raises `fault` for the first problem of a file, with its line and pointer."""
+    problems = schema.problems(document.value)
+    if problems:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise fault(
+            document.path,
+            first.message + more,
+            line=document.line(first.pointer),
+            pointer=first.pointer or "/",
+            expected=first.expected,
+        )
