@@ -19,7 +19,9 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
@@ -165,6 +167,10 @@ class _LogHandler(logging.Handler):
         self.notices.log(record.levelname, record.name, self.format(record))
 
 
+# Here an exception is on its way to its handler, but not yet what `sys.exc_info` tells of.
+_ENTERING_A_HANDLER = ("PUSH_EXC_INFO", "CLEANUP_THROW")
+
+
 @dataclass
 class _Raised:
     """Exceptions seen in a frame whose end is open: caught there, or on their way out of it."""
@@ -192,9 +198,10 @@ def watch_handled_exceptions(path: str, notices: Notices) -> None:
         if event == "exception":
             _remember(open_ends, frame, arg[1])
         elif frame in open_ends:
-            if event == "return" and _left_by_exception(frame, open_ends[frame]):
-                del open_ends[frame]
-            else:
+            last = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if event == "return" and not last.startswith("RETURN_"):
+                _forget_if_left(open_ends, frame, last)
+            elif last not in _ENTERING_A_HANDLER:
                 for error in _settled(open_ends, frame):
                     notices.observe(
                         "exception",
@@ -223,15 +230,13 @@ def _remember(open_ends: dict[FrameType, _Raised], frame: FrameType, error: Base
         raised.errors.append(error)
 
 
-def _left_by_exception(frame: FrameType, raised: _Raised) -> bool:
-    """Whether this "return" is an exception leaving the frame; Python tells both apart by the opcode only.
+def _forget_if_left(open_ends: dict[FrameType, _Raised], frame: FrameType, last: str) -> None:
+    """Tells a frame that an exception has left from one that only waits at a `yield` or an `await`.
 
-    A yield tells nothing where an exception was thrown into it just now: then nothing has caught it.
+    Python calls both "return". A doubtful one is kept: a frame that is over never shows up again.
     """
-    last = dis.opname[frame.f_code.co_code[frame.f_lasti]]
-    if last.startswith("RETURN_"):
-        return False
-    return raised.just_now or not last.startswith("YIELD_")
+    if open_ends[frame].just_now or last in ("RERAISE", "RAISE_VARARGS"):
+        del open_ends[frame]
 
 
 def _settled(open_ends: dict[FrameType, _Raised], frame: FrameType) -> list[Exception]:
@@ -244,7 +249,7 @@ def _settled(open_ends: dict[FrameType, _Raised], frame: FrameType) -> list[Exce
     raised = open_ends[frame]
     raised.just_now = False
     settled = [error for error in raised.errors if not any(error is other for other in handling)]
-    raised.errors = [error for error in raised.errors if not any(error is other for other in settled)]
+    raised.errors = [error for error in raised.errors if any(error is other for other in handling)]
     if not raised.errors:
         del open_ends[frame]
     return settled
@@ -253,12 +258,10 @@ def _settled(open_ends: dict[FrameType, _Raised], frame: FrameType) -> list[Exce
 def _where(error: Exception, filename: str) -> str:
     """The innermost line of the watched file that the exception came through."""
     line = 0
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == filename:
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return f"{os.path.basename(filename)}:{line}"
+    for frame, lineno in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == filename:
+            line = lineno
+    return f"{Path(filename).name}:{line}"
 
 
 async def _perform(driver: Driver, message: Json) -> bool:
@@ -323,9 +326,15 @@ def run(driver: Driver) -> None:
             loop.call_soon_threadsafe(lines.put_nowait, None)
 
         threading.Thread(target=read, name="driver-stdin", daemon=True).start()
-        await _serve(driver, lines)
+        status = 1
+        try:
+            await _serve(driver, lines)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            # Leaving the loop would wait for the framework's tasks and threads; whatever of them is
+            # still there after "closed" must not keep the process alive.
+            os._exit(status)
 
     asyncio.run(main())
-    # A framework's stray threads must not keep the process alive after "closed".
-    protocol_out.flush()
-    os._exit(0)

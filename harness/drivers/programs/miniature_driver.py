@@ -330,7 +330,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "no-key": Fault("connects without a key", NoKey),
         "wrong-key": Fault("connects with another key", WrongKey),
         "beta-header": Fault("sends OpenAI-Beta: realtime=v1", BetaHeader),
-        "crashes": Fault("ends with a traceback and exit code 3 at the first turn", driver=Crashes),
+        "crashes": Fault("ends with a traceback in its first turn", driver=Crashes),
         "hangs": Fault("neither reads nor answers from the first turn on", driver=Hangs),
         "prints-garbage": Fault("writes binary garbage in place of the protocol", run=print_garbage),
         "never-connects": Fault("says ready and never opens a socket", driver=NeverConnects),

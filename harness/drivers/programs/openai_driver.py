@@ -55,7 +55,7 @@ class Current:
     transcript = "response.output_audio_transcript.delta"
     audio = "response.output_audio.delta"
     text = "response.output_text.delta"
-    items = ("conversation.item.done",)
+    items: tuple[str, ...] = ("conversation.item.done",)
 
     def session(self, wanted: Json) -> Json:
         session = dict(wanted, type="realtime")
@@ -75,7 +75,7 @@ class Beta:
     transcript = "response.audio_transcript.delta"
     audio = "response.audio.delta"
     text = "response.text.delta"
-    items = ("conversation.item.created", "response.output_item.done")
+    items: tuple[str, ...] = ("conversation.item.created", "response.output_item.done")
 
     def session(self, wanted: Json) -> Json:
         session: Json = {}
@@ -100,7 +100,7 @@ class Beta:
         if "noise_reduction" in audio:
             session["input_audio_noise_reduction"] = audio["noise_reduction"]
         if "turn_detection" in audio:
-            session["turn_detection"] = audio["turn_detection"]
+            session["turn_detection"] = self._detection(audio["turn_detection"])
         return session
 
     def _spoken(self, audio: Json) -> Json:
@@ -112,6 +112,12 @@ class Beta:
         if "speed" in audio:
             session["speed"] = audio["speed"]
         return session
+
+    def _detection(self, wanted: Json | None) -> Json | None:
+        """`idle_timeout_ms` came with GA."""
+        if wanted is None:
+            return None
+        return {name: value for name, value in wanted.items() if name != "idle_timeout_ms"}
 
     def _format(self, wanted: Json) -> str:
         return {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}[wanted["type"]]
@@ -133,9 +139,7 @@ def connection_manager(endpoint: Endpoint) -> Any:
     if "api-version" not in query:
         client = AsyncOpenAI(api_key=endpoint.key, base_url=base)
         model = query.pop("model", "")
-        return client.realtime.connect(
-            model=model, extra_query=query, websocket_connection_options=options
-        )
+        return client.realtime.connect(model=model, extra_query=query, websocket_connection_options=options)
     azure = AsyncAzureOpenAI(
         api_key=endpoint.key,
         api_version=query.pop("api-version"),
@@ -217,14 +221,16 @@ class OpenAIDriver(Driver):
 
     async def update(self, session: Json) -> None:
         self.waiting.configured.clear()
-        await self._sent(lambda: self.connection.session.update(session=self.namespace.session(session)))
+        await self._sent(
+            lambda connection: connection.session.update(session=self.namespace.session(session))
+        )
         await self._reached(self.waiting.configured)
 
     async def say(self, text: str) -> None:
         self.waiting.turn_over.clear()
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-        await self._sent(lambda: self.connection.conversation.item.create(item=item))
-        await self._sent(lambda: self.connection.response.create())
+        await self._sent(lambda connection: connection.conversation.item.create(item=item))
+        await self._sent(lambda connection: connection.response.create())
         await self._reached(self.waiting.turn_over)
 
     async def speak(self, pcm: bytes, rate: int, end: str) -> None:
@@ -232,10 +238,10 @@ class OpenAIDriver(Driver):
             event.clear()
         await self._append(pcm if end == "commit" else pcm + bytes(rate * 2), rate)
         if end == "commit":
-            await self._sent(lambda: self.connection.input_audio_buffer.commit())
+            await self._sent(lambda connection: connection.input_audio_buffer.commit())
         if end == "commit" or not self._service_answers_by_itself():
             await self._reached(self.waiting.committed)
-            await self._sent(lambda: self.connection.response.create())
+            await self._sent(lambda connection: connection.response.create())
         await self._reached(self.waiting.turn_over)
         if self.namespace.transcription(self.session) is not None:
             await self._reached(self.waiting.transcribed, TRANSCRIPT_PATIENCE)
@@ -251,13 +257,16 @@ class OpenAIDriver(Driver):
         size = rate // 10 * 2
         for start in range(0, len(pcm), size):
             audio = base64.b64encode(pcm[start : start + size]).decode("ascii")
-            await self._sent(partial(self.connection.input_audio_buffer.append, audio=audio))
+            await self._sent(partial(self._append_chunk, audio))
 
-    async def _sent(self, send: Callable[[], Any]) -> None:
+    async def _append_chunk(self, audio: str, connection: Any) -> None:
+        await connection.input_audio_buffer.append(audio=audio)
+
+    async def _sent(self, send: Callable[[Any], Any]) -> None:
         # A connection that is gone was surfaced by the reading task already.
         if self.connection is not None:
             with contextlib.suppress(ConnectionClosed):
-                await send()
+                await send(self.connection)
 
     def _service_answers_by_itself(self) -> bool:
         detection = self.namespace.detection(self.session)

@@ -172,6 +172,7 @@ class AudioFormat:
     rate: int = 24000
 
     def from_pcm(self, pcm: bytes, rate: int) -> bytes:
+        # An array has the machine's byte order: little-endian wherever these programs run.
         samples = _resampled(array("h", pcm), rate, self.rate)
         if self.type not in G711:
             return samples.tobytes()

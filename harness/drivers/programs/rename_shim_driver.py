@@ -1,9 +1,9 @@
 """A preview mode as people write them: a GA client, and a table of renames around its socket.
 
-It is right on GA. On the preview it understands what the service says, but its
-session never arrives: what GA nests under `session.audio` is thrown away with
-it, and `session.output_modalities` is left for the service to refuse. The
-harness must see both.
+It is right on GA. On the preview it understands what the service says, but
+what GA nests under `session.audio` is thrown away without a word: voice, turn
+detection, transcription. `session.output_modalities`, sent only where text is
+wanted, is left for the service to refuse. The harness must see both.
 """
 
 from __future__ import annotations
@@ -54,8 +54,12 @@ class RenameShimClient(RealtimeClient):
         return {**event, "type": RENAMES.get(event["type"], event["type"])} if self.preview else event
 
     def session_on_wire(self, session: Json) -> Json:
-        self.output_modalities = tuple(session.get("output_modalities", self.output_modalities))
-        return GA.session(session)
+        wanted = tuple(session.get("output_modalities", self.output_modalities))
+        changed = wanted != self.output_modalities
+        self.output_modalities = wanted
+        nested = GA.session(session)
+        # As clients do: what the service does by default is not asked for.
+        return {name: value for name, value in nested.items() if changed or name != "output_modalities"}
 
     async def send(self, event: Json) -> None:
         await super().send(for_preview(event) if self.preview else event)

@@ -1,0 +1,226 @@
+"""Cassettes: one recorded session each, as JSON Lines.
+
+The first line is the header, the last the footer; between them stands one
+interaction a line, with its side and time. A file without its footer was not
+finished, and one whose footer counts other interactions was cut or edited.
+The format has a version of its own, apart from the tool's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from harness.exceptions import CassetteFault
+from harness.messages import Json, Side, too_deep
+from harness.validation import Problem, subschema
+
+FORMAT = 1
+MAX_LINE = 32 * 1024 * 1024
+
+
+class Provenance(StrEnum):
+    """Where a cassette comes from; shown wherever a verdict rests on it."""
+
+    RECORDED = "recorded"
+    IMPORTED = "imported"
+    CONSTRUCTED = "constructed"
+    """Made by the service model from facts with evidence; nobody's recording."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a cassette is: its dialect, handshake, scenario and provenance."""
+
+    dialect: str
+    api_version: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    scenario: str | None
+    provenance: Provenance
+    origin: tuple[tuple[str, str], ...]
+    """Further particulars of the provenance: date, source, evidence."""
+    tool: str
+    transport: str = "websocket"
+
+    def to_json(self) -> Json:
+        return {
+            "cassette": FORMAT,
+            "dialect": self.dialect,
+            "api_version": self.api_version,
+            "transport": self.transport,
+            "handshake": {"path": self.path, "query": dict(self.query)},
+            "scenario": self.scenario,
+            "provenance": {"kind": str(self.provenance), **dict(self.origin)},
+            "tool": self.tool,
+        }
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """One frame: `event` where it is an event, else `raw` text or bytes. `t` in seconds."""
+
+    t: float
+    side: Side
+    event: Json | None = None
+    raw: str | None = None
+    binary: str | None = None
+
+    def to_json(self) -> Json:
+        entry: Json = {"t": round(self.t, 6), "side": str(self.side)}
+        if self.event is not None:
+            entry["event"] = self.event
+        elif self.binary is not None:
+            entry["binary"] = self.binary
+        else:
+            entry["text"] = self.raw or ""
+        return entry
+
+
+@dataclass(frozen=True)
+class Close:
+    """How the session ended: who closed (`client`, `server`, `nobody`), and the close code."""
+
+    by: str
+    code: int | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Cassette:
+    """One session. Shared between sessions that replay it, so never changed."""
+
+    header: Header
+    interactions: tuple[Interaction, ...] = field(repr=False)
+    close: Close
+    path: str = "<memory>"
+
+    def lines(self) -> Iterator[str]:
+        """The file, line by line, without line ends."""
+        yield render_line(self.header.to_json())
+        for interaction in self.interactions:
+            yield render_line(interaction.to_json())
+        yield render_footer(len(self.interactions), self.close)
+
+
+def render_line(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def render_footer(interactions: int, close: Close) -> str:
+    end = {"interactions": interactions, "close": {"by": close.by, "code": close.code, "reason": close.reason}}
+    return render_line({"end": end})
+
+
+def load_cassette(path: Path) -> Cassette:
+    """Reads one cassette file; raises CassetteFault naming the line."""
+    try:
+        with path.open("rb") as file:
+            return read_cassette(file, str(path))
+    except OSError as error:
+        raise CassetteFault(str(path), f"cannot be read: {error.strerror or error}") from None
+
+
+def read_cassette(lines: Iterable[bytes], path: str) -> Cassette:
+    """Reads a cassette from its lines; `path` is for messages."""
+    header: Header | None = None
+    interactions: list[Interaction] = []
+    close: Close | None = None
+    number = 0
+    for number, raw in enumerate(lines, 1):
+        if close is not None:
+            raise CassetteFault(path, "more lines after the footer", line=number, expected="the end of the file")
+        value = _parse(raw, path, number)
+        if header is None:
+            header = _header(value, path)
+        elif "end" in value:
+            close = _footer(value, len(interactions), path, number)
+        else:
+            interactions.append(_interaction(value, path, number))
+    if header is None:
+        raise CassetteFault(path, "an empty file", line=1, expected="a header line with \"cassette\": 1")
+    if close is None:
+        raise CassetteFault(
+            path,
+            "ends without its footer: the recording was not finished",
+            line=number,
+            expected='a last line {"end": …}',
+            hint="record it again, or add the footer if the session is whole",
+        )
+    return Cassette(header, tuple(interactions), close, path)
+
+
+def _parse(raw: bytes, path: str, number: int) -> Json:
+    if len(raw) > MAX_LINE:
+        raise CassetteFault(path, f"a line of {len(raw)} bytes", line=number, expected=f"at most {MAX_LINE}")
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        half = "" if raw.endswith(b"\n") else " (the last line is only half written?)"
+        raise CassetteFault(path, f"not JSON: {error}{half}", line=number) from None
+    if not isinstance(value, dict) or too_deep(value):
+        raise CassetteFault(path, "not a JSON object of reasonable depth", line=number)
+    return value
+
+
+def _check(definition: str, value: Any, path: str, number: int) -> None:
+    problems: list[Problem] = subschema("cassette", definition).problems(value)
+    if problems:
+        first = problems[0]
+        raise CassetteFault(
+            path, first.message, line=number, pointer=first.pointer or "/", expected=first.expected
+        )
+
+
+def _header(value: Json, path: str) -> Header:
+    if value.get("cassette") != FORMAT:
+        raise CassetteFault(
+            path,
+            f"format version {value.get('cassette')!r}",
+            line=1,
+            pointer="/cassette",
+            expected=str(FORMAT),
+            hint="a newer tool wrote it, or this is no cassette",
+        )
+    _check("header", value, path, 1)
+    provenance = dict(value["provenance"])
+    return Header(
+        dialect=value["dialect"],
+        api_version=value["api_version"],
+        transport=value["transport"],
+        path=value["handshake"]["path"],
+        query=tuple(value["handshake"]["query"].items()),
+        scenario=value["scenario"],
+        provenance=Provenance(provenance.pop("kind")),
+        origin=tuple(provenance.items()),
+        tool=value["tool"],
+    )
+
+
+def _interaction(value: Json, path: str, number: int) -> Interaction:
+    _check("interaction", value, path, number)
+    return Interaction(
+        t=value["t"],
+        side=Side(value["side"]),
+        event=value.get("event"),
+        raw=value.get("text"),
+        binary=value.get("binary"),
+    )
+
+
+def _footer(value: Json, count: int, path: str, number: int) -> Close:
+    _check("footer", value, path, number)
+    end = value["end"]
+    if end["interactions"] != count:
+        raise CassetteFault(
+            path,
+            f"the footer counts {end['interactions']} interactions, the file has {count}",
+            line=number,
+            pointer="/end/interactions",
+            hint="the file was cut or edited: record it again",
+        )
+    return Close(end["close"]["by"], end["close"]["code"], end["close"].get("reason", ""))

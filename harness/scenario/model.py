@@ -1,0 +1,130 @@
+"""A scenario as frozen values, in canonical form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.messages import Json
+from harness.scenario.sequence import Sequence
+
+RATE = 24_000
+"""Samples per second of every audio file: the rate of the service's default format."""
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Mono 16-bit PCM at 24 kHz, and the file it came from."""
+
+    file: str
+    pcm: bytes = field(repr=False)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 2 / RATE
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool the client offers, and the result it is scripted to return (any JSON value)."""
+
+    name: str
+    description: str
+    parameters: Json
+    result: Any
+
+    @property
+    def definition(self) -> Json:
+        """The tool as it stands in a session."""
+        return {
+            "type": "function",
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+        }
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A scripted spoken answer."""
+
+    transcript: str
+    audio: Audio
+
+
+@dataclass(frozen=True)
+class Text:
+    """A scripted written answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A scripted tool call."""
+
+    name: str
+    arguments: str
+
+
+Answer = Speech | Text | Call
+
+
+@dataclass(frozen=True)
+class Send:
+    """A client event. `$name` strings in it stand for captured values; `audio` is its audio, if any."""
+
+    event: Json
+    audio: Audio | None = None
+
+    def resolved(self, bindings: Mapping[str, Any]) -> Json:
+        """The event with captured values put in."""
+        return _resolve(self.event, bindings)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Expect:
+    """An expected sequence of server events."""
+
+    sequence: Sequence
+
+
+Step = Send | Expect
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One script. `dialects` is None where it applies to all."""
+
+    name: str
+    title: str
+    path: str
+    dialects: tuple[str, ...] | None
+    session: Json
+    tools: tuple[Tool, ...]
+    steps: tuple[Step, ...]
+    floating: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    heard: tuple[str, ...]
+
+    def applies_to(self, dialect: str) -> bool:
+        return self.dialects is None or dialect in self.dialects
+
+    @property
+    def wanted_session(self) -> Json:
+        """The session the client wants, tools included, as it stands in `session.update`."""
+        session = {"type": "realtime", **self.session}
+        if self.tools:
+            session["tools"] = [tool.definition for tool in self.tools]
+        return session
+
+
+def _resolve(value: Any, bindings: Mapping[str, Any]) -> Any:
+    if isinstance(value, str) and value.startswith("$") and value[1:] in bindings:
+        return bindings[value[1:]]
+    if isinstance(value, dict):
+        return {key: _resolve(inner, bindings) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolve(inner, bindings) for inner in value]
+    return value

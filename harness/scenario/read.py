@@ -1,0 +1,141 @@
+"""Reads scenario files and the audio beside them."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.documents import Document, read_document
+from harness.exceptions import ScenarioFault
+from harness.scenario.model import RATE, Answer, Audio, Call, Expect, Scenario, Send, Speech, Step, Text, Tool
+from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated, Sequence, first
+from harness.validation import bundled_schema, check_document
+
+MAX_AUDIO_SECONDS = 60
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Reads one scenario file; raises ScenarioFault with file, line and pointer."""
+    document = read_document(path, ScenarioFault)
+    check_document(document, bundled_schema("scenario"), ScenarioFault)
+    return _Reader(document, path.parent).scenario()
+
+
+class _Reader:
+    def __init__(self, document: Document, folder: Path) -> None:
+        self.document = document
+        self.folder = folder
+        self.bound: set[str] = set()
+
+    def fail(self, pointer: str, problem: str, expected: str | None = None) -> NoReturn:
+        raise ScenarioFault(
+            self.document.path, problem, line=self.document.line(pointer), pointer=pointer, expected=expected
+        )
+
+    def scenario(self) -> Scenario:
+        raw = self.document.value
+        tools = tuple(
+            Tool(tool["name"], tool.get("description", ""), tool["parameters"], tool["result"])
+            for tool in raw.get("tools", ())
+        )
+        scenario = Scenario(
+            name=raw["scenario"],
+            title=raw["title"],
+            path=self.document.path,
+            dialects=None if raw["dialects"] == "all" else tuple(raw["dialects"]),
+            session=raw.get("session", {}),
+            tools=tools,
+            steps=(),
+            floating=tuple(raw.get("floating", ())),
+            answers=tuple(self.answer(answer, f"/answers/{i}") for i, answer in enumerate(raw.get("answers", ()))),
+            heard=tuple(raw.get("heard", ())),
+        )
+        steps = tuple(self.step(step, f"/steps/{index}", scenario) for index, step in enumerate(raw["steps"]))
+        return Scenario(**{**scenario.__dict__, "steps": steps})
+
+    def step(self, raw: dict[str, Any], at: str, scenario: Scenario) -> Step:
+        if "expect" in raw:
+            return Expect(self.sequence(raw["expect"], f"{at}/expect"))
+        event = dict(raw["send"])
+        audio = None
+        if "audio" in event:
+            audio = self.audio(event.pop("audio")["$audio"], f"{at}/send/audio")
+        return Send(self.filled(event, f"{at}/send", scenario), audio)
+
+    def filled(self, value: Any, at: str, scenario: Scenario) -> Any:
+        """Puts in what a scenario knows by itself; captured values wait until they are captured."""
+        if value == "$session":
+            return scenario.wanted_session
+        if isinstance(value, str) and value.startswith("$") and value[1:] not in self.bound:
+            self.fail(at, f"{value!r} is captured nowhere above", f"one of {sorted(self.bound)} or 'session'")
+        if isinstance(value, dict) and "$result" in value:
+            for tool in scenario.tools:
+                if tool.name == value["$result"]:
+                    return json.dumps(tool.result)
+            self.fail(at, f"no tool {value['$result']!r}", "the name of one of `tools`")
+        if isinstance(value, dict):
+            return {key: self.filled(inner, f"{at}/{key}", scenario) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.filled(inner, f"{at}/{index}", scenario) for index, inner in enumerate(value)]
+        return value
+
+    def sequence(self, raw: list[Any], at: str) -> Sequence:
+        return Chain(tuple(self.expectation(part, f"{at}/{index}") for index, part in enumerate(raw)))
+
+    def expectation(self, raw: Any, at: str) -> Sequence:
+        if isinstance(raw, str):
+            return _repeated(raw, One(raw.rstrip("+?*")))
+        if "any" in raw:
+            return Interleaved(tuple(self.sequence(part, f"{at}/any/{i}") for i, part in enumerate(raw["any"])))
+        if "optional" in raw:
+            return Perhaps(self.sequence(raw["optional"], f"{at}/optional"))
+        name = raw["event"]
+        for path, value in raw.get("where", {}).items():
+            if isinstance(value, str) and value.startswith("$") and value[1:] not in self.bound:
+                self.fail(f"{at}/where/{path}", f"{value!r} is captured nowhere above")
+        self.bound.update(raw.get("capture", {}))
+        one = One(
+            name.rstrip("+?*"), tuple(raw.get("where", {}).items()), tuple(raw.get("capture", {}).items())
+        )
+        return _repeated(name, one)
+
+    def answer(self, raw: dict[str, Any], at: str) -> Answer:
+        if "text" in raw:
+            return Text(raw["text"])
+        if "call" in raw:
+            return Call(raw["call"]["name"], json.dumps(raw["call"]["arguments"]))
+        speech = raw["speech"]
+        return Speech(speech["transcript"], self.audio(speech["audio"], f"{at}/speech/audio"))
+
+    def audio(self, name: str, at: str) -> Audio:
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            self.fail(at, f"{name!r} is outside the scenario's folder", "a file beside the scenario")
+        try:
+            with wave.open(io.BytesIO(path.read_bytes())) as wav:
+                if (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) != (RATE, 1, 2):
+                    found = f"{wav.getframerate()} Hz, {wav.getnchannels()} channels, {8 * wav.getsampwidth()} bit"
+                    self.fail(at, f"{name!r} has {found}", f"{RATE} Hz, 1 channel, 16 bit")
+                if wav.getnframes() > MAX_AUDIO_SECONDS * RATE:
+                    self.fail(at, f"{name!r} is longer than {MAX_AUDIO_SECONDS} s")
+                return Audio(name, wav.readframes(wav.getnframes()))
+        except OSError as error:
+            self.fail(at, f"{name!r} cannot be read: {error.strerror or error}", "a WAV file beside the scenario")
+        except (wave.Error, EOFError) as error:
+            self.fail(at, f"{name!r} is no WAV file: {error}", f"WAV, {RATE} Hz, mono, 16 bit")
+
+
+def _repeated(name: str, one: One) -> Sequence:
+    if name.endswith("+"):
+        return Repeated(one, 1)
+    if name.endswith("*"):
+        return Repeated(one, 0)
+    return Perhaps(one) if name.endswith("?") else one
+
+
+def expected_types(scenario: Scenario) -> set[str]:
+    """The event types that a scenario's expectations begin with, step by step."""
+    return {one.type for step in scenario.steps if isinstance(step, Expect) for one in first(step.sequence)}
