@@ -71,6 +71,8 @@ class TranslatingWebSocket:
 class LegacyAzureRealtimeLLMService(AzureRealtimeLLMService):  # type: ignore[misc]
     """Pipecat's Azure realtime service, for the preview protocol."""
 
+    _websocket: Any
+
     async def _connect(self) -> None:
         if self._websocket:
             return

@@ -207,6 +207,7 @@ class _Reader:
 
         return ServiceFacts(
             session=raw["session"],
+            fill=raw.get("fill", {}),
             session_seconds=value("session_seconds"),
             item_object=value("item_object"),
             content_part_copy=value("content_part_copy"),

@@ -214,10 +214,12 @@ class ServiceFacts:
     `session` is its default session in canonical form; `item_object` the
     `object` of items; `content_part_copy` a second key that repeats `part`;
     `obfuscation` pads text-like deltas to sixteen characters;
-    `null_previous_on_done` is the service's null for the second item.
+    `null_previous_on_done` is the service's null for the second item; `fill`
+    what it adds to an object given in part, by dotted path.
     """
 
     session: Mapping[str, Any]
+    fill: Mapping[str, Mapping[str, Any]]
     session_seconds: int
     item_object: str | None
     content_part_copy: str | None

@@ -34,7 +34,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 
     yield start
     sys.settrace(previous)
-    threading.settrace(previous)  # type: ignore[arg-type]
+    threading.settrace(previous)
 
 
 def reported(watch: Watch, source: str) -> list[str]:

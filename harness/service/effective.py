@@ -1,0 +1,111 @@
+"""The effective session: what an update makes of it, and what a response takes from it.
+
+Rules measured on captures: only fields that are present change; `instructions:
+""` falls back to the stock prompt; an object given in part is filled up; a
+transcription given by model alone comes back with language and prompt null.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from harness.dialects import Dialect
+from harness.messages import MISSING, Json, get_path, put_path
+
+_IMMUTABLE = frozenset({"id", "object", "model", "expires_at", "client_secret"})
+
+_NULLABLE = frozenset(
+    {
+        "audio.input.transcription",
+        "audio.input.noise_reduction",
+        "audio.input.turn_detection",
+        "tracing",
+        "prompt",
+        "include",
+    }
+)
+
+
+def initial_session(dialect: Dialect, session_id: str, now: int, model: str | None) -> Json:
+    """The session of `session.created`, in canonical form."""
+    session = copy.deepcopy(dict(dialect.service.session))
+    result: Json = {}
+    for key, value in session.items():
+        result[key] = value
+        if key == "object":
+            result["id"] = session_id
+    result["expires_at"] = now + dialect.service.session_seconds
+    if model is not None:
+        result["model"] = model
+    return result
+
+
+def merged_session(dialect: Dialect, session: Json, update: Json) -> Json:
+    """The session after an accepted update (both canonical)."""
+    result = copy.deepcopy(session)
+    for name, value in update.items():
+        if name in _IMMUTABLE:
+            continue
+        if name == "audio" and isinstance(value, dict):
+            for half, fields in value.items():
+                if isinstance(fields, dict):
+                    for leaf, inner in fields.items():
+                        _set(dialect, result, f"audio.{half}.{leaf}", inner)
+        else:
+            _set(dialect, result, name, value)
+    return result
+
+
+def _set(dialect: Dialect, session: Json, path: str, value: Any) -> None:
+    if value is None and path not in _NULLABLE:
+        return
+    if path == "instructions" and value == "":
+        value = dialect.service.session["instructions"]
+    if path == "audio.input.turn_detection" and isinstance(value, dict):
+        value = None if value.get("type") == "none" else _filled_detection(dialect, session, value)
+    if path == "audio.input.format" and isinstance(value, dict) and value.get("type") == "audio/pcm":
+        value = {"rate": 24000, **value}
+    if isinstance(value, dict) and path in dialect.service.fill:
+        value = {**value, **{k: v for k, v in dialect.service.fill[path].items() if k not in value}}
+    put_path(session, path, copy.deepcopy(value))
+
+
+def _filled_detection(dialect: Dialect, session: Json, value: Json) -> Json:
+    current = get_path(session, "audio.input.turn_detection")
+    stock = get_path(dict(dialect.service.session), "audio.input.turn_detection")
+    for base in (current, stock):
+        if isinstance(base, dict) and base.get("type") == value.get("type"):
+            return {**base, **value}
+    return value
+
+
+def effective_session(session: Json, overrides: Json) -> Json:
+    """The session a response really runs under: the session and the response's own overrides."""
+    result = copy.deepcopy(session)
+    for name, value in overrides.items():
+        if name in ("metadata", "conversation", "input") or value is None:
+            continue
+        if name == "audio" and isinstance(value, dict):
+            for leaf, inner in (value.get("output") or {}).items():
+                put_path(result, f"audio.output.{leaf}", inner)
+        else:
+            result[name] = value
+    return result
+
+
+def response_fields(session: Json) -> Json:
+    """The fields of a response object that repeat the effective session (recorded on GA: these)."""
+    fields: Json = {
+        "output_modalities": session.get("output_modalities", ["audio"]),
+        "max_output_tokens": session.get("max_output_tokens", "inf"),
+    }
+    output: Json = {}
+    for leaf in ("format", "voice"):
+        value = get_path(session, f"audio.output.{leaf}")
+        if value is not MISSING:
+            output[leaf] = value
+    fields["audio"] = {"output": output}
+    if "temperature" in session:
+        fields["temperature"] = session["temperature"]
+    return fields

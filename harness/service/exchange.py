@@ -1,0 +1,104 @@
+"""What happened on one connection: the record that checks judge.
+
+Entries keep the wire form; canonical forms stand beside it. Everything here
+is append-only while the session runs and read-only afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from harness.dialects import Refusal, Unproven
+from harness.messages import Json, Side
+
+
+class Origin(StrEnum):
+    """Why the server sent something."""
+
+    RECORDED = "recorded"
+    """It stands in the cassette, ids bound."""
+    MODELLED = "modelled"
+    """The cassette has no answer; the service model gave one."""
+    COUNTERFACTUAL = "counterfactual"
+    """It stands in the cassette, but the service would not have sent it to this client."""
+    FAULT = "fault"
+    """A named fault sent or changed it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message. `event` is None where the frame was no event (`raw` tells its beginning)."""
+
+    number: int
+    t: float
+    side: Side
+    event: Json | None
+    canonical: tuple[Json, ...] = ()
+    origin: Origin | None = None
+    raw: str | None = None
+    refusals: tuple[Refusal, ...] = ()
+    unproven: tuple[Unproven, ...] = ()
+    refused_by_state: str | None = None
+    """The catalogue name of a refusal that comes from the session's state."""
+
+
+@dataclass(frozen=True)
+class ResponseStart:
+    """The state at one `response.created`: session, items, and whether the cassette's answer was due."""
+
+    entry: int
+    session: Json
+    items: tuple[Json, ...]
+    origin: Origin
+    why_modelled: str | None = None
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """The request a client opened with, redacted, and the HTTP status it got."""
+
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+    subprotocols: tuple[str, ...]
+    status: int
+    refusal: str | None = None
+    """The name of the dialect's handshake refusal, where one was given."""
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+@dataclass
+class Exchange:
+    """Everything that crossed one connection, in order."""
+
+    handshake: Handshake | None = None
+    entries: list[Entry] = field(default_factory=list)
+    responses: list[ResponseStart] = field(default_factory=list)
+    session: Json | None = None
+    """The effective session at the end, canonical."""
+    items: list[Json] = field(default_factory=list)
+    unplayed: list[str] = field(default_factory=list)
+    """What the cassette still had to say, and which barrier held it back."""
+    close_code: int | None = None
+    close_by: str | None = None
+
+    def client_entries(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.side is Side.CLIENT]
+
+    def server_entries(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.side is Side.SERVER]
+
+    def script(self, last: int = 12) -> str:
+        """The last messages, one a line, for people."""
+        shown = self.entries[-last:]
+        lines = [f"  … {len(self.entries) - len(shown)} messages before"] if len(shown) < len(self.entries) else []
+        for entry in shown:
+            arrow = ">>" if entry.side is Side.CLIENT else "<<"
+            name = entry.event["type"] if entry.event else f"(no event) {entry.raw!r:.60}"
+            mark = f" [{entry.origin}]" if entry.origin not in (None, Origin.RECORDED) else ""
+            refused = f" REFUSED: {entry.refusals[0].path}" if entry.refusals else ""
+            lines.append(f"  {arrow} {name}{mark}{refused}")
+        return "\n".join(lines)

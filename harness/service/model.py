@@ -1,0 +1,453 @@
+"""The model of the service: what it does with every client event.
+
+Sans-I/O and on a virtual clock: frames go in with `receive`, events come out
+with `pop`, each with its time; nothing here sleeps, and the same seed and the
+same frames give the same events. A client event is judged in its own dialect
+first, so that a refusal names the path that was on the wire, and a refused
+event changes nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from harness.dialects import Dialect, Refusal, Unproven, judge_client_event
+from harness.exceptions import MessageFault
+from harness.messages import Json, Side, decode_audio, parse_event
+from harness.scenario import Answer, Text
+from harness.service.answers import STEP, ResponseFrame, answer_events
+from harness.service.conversation import Conversation
+from harness.service.effective import effective_session, initial_session, merged_session
+from harness.service.errors import error_event
+from harness.service.exchange import Entry, Exchange, Origin, ResponseStart
+from harness.service.ids import IdMint
+from harness.translation import Translator
+
+LATENCY = 0.02
+"""Seconds from a client event to its acknowledgement: one round trip, as probed on OpenAI GA."""
+
+THINKING = 0.25
+"""Seconds from `response.create` to the first event of the answer."""
+
+BYTES_PER_MS = 48
+"""24 kHz, 16 bit, mono."""
+
+LEAST_COMMIT_MS = 100
+
+STOCK_ANSWER = Text("This answer was made by the service model.")
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One event to send. `thinking` marks the point where the service takes its time."""
+
+    t: float
+    event: Json
+    canonical: tuple[Json, ...]
+    origin: Origin
+    thinking: bool = False
+
+
+@dataclass(frozen=True)
+class ResponseRequest:
+    """What a response was asked for with, for whoever supplies its answer."""
+
+    frame: ResponseFrame
+    refused: bool
+
+
+@dataclass(frozen=True)
+class Supply:
+    """An answer's events, canonical, with their times from its start; and why they are what they are."""
+
+    events: tuple[tuple[float, Json], ...]
+    origin: Origin
+    why_modelled: str | None = None
+
+
+Supplier = Callable[[ResponseRequest], Supply | None]
+
+
+class Refused(Exception):  # noqa: N818 - control flow within this module, not an error of ours
+    """Raised by a rule: the service answers with this error and changes nothing."""
+
+    def __init__(self, error: str, value: Any = None, expected: Any = None) -> None:
+        self.error = error
+        self.value = value
+        self.expected = expected
+
+
+class Service:
+    """One session of the service.
+
+    `supplier` is asked first for each answer; without one, `answers` are given
+    in turn, and after the last a stock answer. `lenient` is the fault
+    `accept-any-session`: configuration is never refused, what the dialect does
+    not have is ignored.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        seed: int,
+        unix_time: int,
+        model: str | None = None,
+        answers: Iterable[Answer] = (),
+        heard: Iterable[str] = (),
+        supplier: Supplier | None = None,
+        lenient: bool = False,
+    ) -> None:
+        self.dialect = dialect
+        self.mint = IdMint(seed, unix_time)
+        self._unix_start = unix_time
+        self.exchange = Exchange()
+        self.conversation = Conversation()
+        self.translator = Translator(dialect)
+        self.lenient = lenient
+        self.session = initial_session(dialect, self.mint.mint("sess"), unix_time, model)
+        self.conversation_id = self.mint.mint("conv")
+        self.exchange.session = self.session
+        self._answers = iter(answers)
+        self._heard = iter(heard)
+        self._supplier = supplier
+        self._queue: list[tuple[float, int, Json, Origin, bool]] = []
+        self._order = 0
+        self.t = 0.0
+        self.active: str | None = None
+        self._active_until = 0.0
+        self._buffer = bytearray()
+        self._starts: dict[str, ResponseStart] = {}
+
+    def open(self, origin: Origin = Origin.MODELLED) -> None:
+        """The connection is open: the service speaks first."""
+        self.emit({"type": "session.created", "session": self.session}, origin=origin, delay=LATENCY)
+
+    # Sending.
+
+    def emit(
+        self,
+        event: Json,
+        *,
+        origin: Origin = Origin.MODELLED,
+        delay: float = LATENCY,
+        thinking: bool = False,
+    ) -> None:
+        """Queues one canonical event `delay` seconds from now."""
+        self._order += 1
+        heapq.heappush(self._queue, (self.t + delay, self._order, event, origin, thinking))
+
+    def pop(self) -> Outgoing | None:
+        """The next event to send, or None; the virtual clock moves to its time."""
+        while self._queue:
+            t, _, canonical, origin, thinking = heapq.heappop(self._queue)
+            self.t = max(self.t, t)
+            self.mint.unix_time = self._unix_start + int(self.t)
+            canonical = self._completed(canonical)
+            self._settle(canonical)
+            wire = self.translator.to_wire(Side.SERVER, canonical)
+            if not wire.events:
+                continue
+            (event,) = wire.events
+            self._log(Side.SERVER, event, canonical=(canonical,), origin=origin)
+            if canonical["type"] == "response.created":
+                self._note_start(canonical["response"]["id"])
+            return Outgoing(self.t, event, (canonical,), origin, thinking)
+        return None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued and no response is active."""
+        return not self._queue and self.active is None
+
+    def _completed(self, event: Json) -> Json:
+        """An event with its own id first after the type, and the previous id as things stand now."""
+        event = dict(event)
+        type_ = event.pop("type")
+        given = event.pop("event_id", None) or self.mint.mint("event")
+        result = {"type": type_, "event_id": given, **event}
+        if type_ == "conversation.item.added" and "previous_item_id" in event:
+            item = event["item"]
+            if self.conversation.position(item["id"]) is None:
+                result["previous_item_id"] = self.conversation.add(item, None)
+        elif type_ == "conversation.item.done" and event["item"].get("role") != "user":
+            result["previous_item_id"] = self._previous_on_done(event["item"], event.get("previous_item_id"))
+        return result
+
+    def _previous_on_done(self, item: Json, given: str | None) -> str | None:
+        position = self.conversation.position(item["id"])
+        if position is None:
+            return given
+        of_model = item.get("role") == "assistant" or item.get("type") == "function_call"
+        if position == 0 or (position == 1 and of_model and self.dialect.service.null_previous_on_done):
+            return None
+        return str(self.conversation.items[position - 1]["id"])
+
+    def _settle(self, event: Json) -> None:
+        """What sending an event does to the state."""
+        if event["type"] == "conversation.item.done":
+            self.conversation.replace(event["item"])
+        elif event["type"] == "response.output_audio.delta":
+            pcm = decode_audio(event.get("delta")) or b""
+            made = self.conversation.audio_ms
+            made[event["item_id"]] = made.get(event["item_id"], 0) + len(pcm) // BYTES_PER_MS
+        elif event["type"] == "response.done":
+            self.active = None
+        self.exchange.items = self.conversation.snapshot()
+
+    # Receiving.
+
+    def receive(self, frame: str | bytes) -> None:
+        """Takes one frame of the client; what it leads to comes out of `pop`."""
+        try:
+            if isinstance(frame, bytes):
+                raise MessageFault("a binary frame; the protocol is JSON text")
+            event = parse_event(frame)
+        except MessageFault as fault:
+            shown = frame[:200] if isinstance(frame, str) else repr(frame[:100])
+            error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
+            self._log(Side.CLIENT, None, raw=shown, refused_by_state=error)
+            self._refuse(Refused(error, fault.problem), {})
+            return
+        judged = judge_client_event(self.dialect, event)
+        refusals = tuple(item for item in judged if isinstance(item, Refusal) and item.fact.evidence.can_fail)
+        unproven = tuple(item for item in judged if isinstance(item, Unproven))
+        waived = self.lenient and event["type"] in ("session.update", "response.create")
+        accepted = _without(event, refusals) if waived else event
+        canonical = self.translator.to_canonical(Side.CLIENT, accepted).events
+        number = self._log(
+            Side.CLIENT, event, canonical=canonical, refusals=refusals, unproven=unproven
+        )
+        if refusals and not waived:
+            self._refuse(refusals[0], event)
+            self.refused(canonical[0])
+            return
+        try:
+            self.obey(canonical[0])
+        except Refused as refusal:
+            self._mark_refused(number, refusal.error)
+            self._refuse(refusal, event)
+
+    def obey(self, event: Json) -> None:
+        """Does what an accepted client event asks for (canonical form)."""
+        rule = self._RULES.get(event["type"])
+        if rule is not None:
+            rule(self, event)
+
+    def refused(self, event: Json) -> None:
+        """An event was refused by the tables. The service does nothing more; playback may."""
+
+    def _refuse(self, refusal: Refused | Refusal, event: Json) -> None:
+        spec = self.dialect.errors[refusal.error]
+        self.emit(error_event(spec, refusal, event.get("event_id")))
+
+    # The rules, one per client event.
+
+    def _session_update(self, event: Json) -> None:
+        update = event["session"]
+        voice = ((update.get("audio") or {}).get("output") or {}).get("voice")
+        current = self.session.get("audio", {}).get("output", {}).get("voice")
+        if voice is not None and voice != current and self.conversation.has_model_audio:
+            raise Refused("voice_after_audio")
+        self.session = merged_session(self.dialect, self.session, update)
+        self.exchange.session = self.session
+        self.emit({"type": "session.updated", "session": self.session}, origin=self.acknowledgement(event))
+
+    def _append(self, event: Json) -> None:
+        pcm = decode_audio(event["audio"])
+        if pcm is None:
+            raise Refused("invalid_value", "…", "base64 audio")
+        self._buffer += pcm
+
+    def _commit(self, event: Json) -> None:
+        ms = len(self._buffer) / BYTES_PER_MS
+        if ms < LEAST_COMMIT_MS:
+            raise Refused("commit_empty", f"{ms:.2f}")
+        self.committed(len(self._buffer))
+        self._buffer.clear()
+        part: Json = {"type": "input_audio", "transcript": None}
+        item: Json = {
+            "id": self.mint.mint("item"),
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [part],
+        }
+        previous = self.conversation.add(item, None)
+        origin = self.acknowledgement(event)
+        place = {"previous_item_id": previous, "item_id": item["id"]}
+        self.emit({"type": "input_audio_buffer.committed", **place}, origin=origin)
+        self._emit_item(item, previous, origin)
+        if self.session.get("audio", {}).get("input", {}).get("transcription"):
+            heard = next(self._heard, "")
+            self.emit(
+                {
+                    "type": "conversation.item.input_audio_transcription.completed",
+                    "item_id": item["id"],
+                    "content_index": 0,
+                    "transcript": heard,
+                    "usage": {"type": "duration", "seconds": round(ms / 1000, 3)},
+                },
+                delay=LATENCY * 10,
+            )
+
+    def committed(self, size: int) -> None:
+        """The client committed `size` bytes of audio."""
+
+    def _clear(self, event: Json) -> None:
+        self._buffer.clear()
+        self.emit({"type": "input_audio_buffer.cleared"}, origin=self.acknowledgement(event))
+
+    def _item_create(self, event: Json) -> None:
+        given = event["item"]
+        item = {"id": given.get("id") or self.mint.mint("item"), "type": given["type"]}
+        if given["type"] != "function_call_output":
+            item["status"] = "completed"
+        item.update({key: value for key, value in given.items() if key not in ("id", "object", "status")})
+        try:
+            previous = self.conversation.add(item, event.get("previous_item_id"))
+        except KeyError:
+            raise Refused("previous_item_unknown", event.get("previous_item_id")) from None
+        self.created(item)
+        # While a response is active the acknowledgement waits for its end (captures: 2 of 2 tool results).
+        wait = max(self._active_until - self.t, 0.0) if self.active else 0.0
+        self._emit_item(item, previous, self.acknowledgement(event), delay=LATENCY + wait)
+
+    def created(self, item: Json) -> None:
+        """The client created an item."""
+
+    def _emit_item(self, item: Json, previous: str | None, origin: Origin, delay: float = LATENCY) -> None:
+        body = {"previous_item_id": previous, "item": item}
+        self.emit({"type": "conversation.item.added", **body}, origin=origin, delay=delay)
+        self.emit({"type": "conversation.item.done", **body}, origin=origin, delay=delay)
+
+    def _item_retrieve(self, event: Json) -> None:
+        position = self.conversation.position(event["item_id"])
+        if position is None:
+            raise Refused("retrieve_unknown_item", event["item_id"])
+        self.emit({"type": "conversation.item.retrieved", "item": self.conversation.items[position]})
+
+    def _item_delete(self, event: Json) -> None:
+        if not self.conversation.remove(event["item_id"]):
+            raise Refused("delete_unknown_item", event["item_id"])
+        self.emit({"type": "conversation.item.deleted", "item_id": event["item_id"]})
+
+    def _item_truncate(self, event: Json) -> None:
+        item_id, wanted = event["item_id"], event["audio_end_ms"]
+        if self.conversation.position(item_id) is None:
+            raise Refused("truncate_unknown_item", item_id)
+        made = self.conversation.audio_ms.get(item_id)
+        if made is None:
+            raise Refused("truncate_no_audio")
+        truncated = {"type": "conversation.item.truncated", "item_id": item_id}
+        truncated.update({"content_index": event["content_index"], "audio_end_ms": min(wanted, made)})
+        if wanted > made:
+            # The service complains and truncates all the same (ReviewStage/luke#564).
+            self._refuse(Refused("truncate_past_end", wanted, made), event)
+        self.emit(truncated)
+
+    def _response_create(self, event: Json) -> None:
+        if self.active is not None:
+            raise Refused("active_response", self.active)
+        self.respond(event.get("response") or {}, refused=False)
+
+    def _response_cancel(self, event: Json) -> None:
+        if self.active is None or event.get("response_id", self.active) != self.active:
+            raise Refused("cancel_not_active")
+        cancelled = self.active
+        self._queue = [entry for entry in self._queue if not _belongs(entry[2], cancelled)]
+        heapq.heapify(self._queue)
+        start = self._starts.get(cancelled)
+        frame = ResponseFrame(cancelled, self.conversation_id, start.session if start else self.session, None)
+        response = frame.response("cancelled", [], None)
+        response["status_details"] = {"type": "cancelled", "reason": "client_cancelled"}
+        self.emit({"type": "response.done", "response": response})
+
+    _RULES: dict[str, Callable[[Service, Json], None]] = {  # noqa: RUF012 - a table, never changed
+        "session.update": _session_update,
+        "input_audio_buffer.append": _append,
+        "input_audio_buffer.commit": _commit,
+        "input_audio_buffer.clear": _clear,
+        "conversation.item.create": _item_create,
+        "conversation.item.retrieve": _item_retrieve,
+        "conversation.item.delete": _item_delete,
+        "conversation.item.truncate": _item_truncate,
+        "response.create": _response_create,
+        "response.cancel": _response_cancel,
+    }
+
+    # Responses.
+
+    def respond(self, overrides: Json, *, refused: bool) -> None:
+        """Starts a response; `refused` where the service would not have started it."""
+        outside = overrides.get("conversation") == "none"
+        frame = ResponseFrame(
+            self.mint.mint("resp"),
+            None if outside else self.conversation_id,
+            effective_session(self.session, overrides),
+            overrides.get("metadata"),
+        )
+        supply = self._supplier(ResponseRequest(frame, refused)) if self._supplier else None
+        if supply is None:
+            answer = next(self._answers, STOCK_ANSWER)
+            events = tuple((index * STEP, event) for index, event in enumerate(answer_events(answer, frame, self.mint)))
+            supply = Supply(events, Origin.MODELLED)
+        self.active = frame.response_id
+        self._active_until = self.t + THINKING + (supply.events[-1][0] if supply.events else 0.0)
+        self._starts[frame.response_id] = ResponseStart(
+            0, frame.session, tuple(self.conversation.snapshot()), supply.origin, supply.why_modelled
+        )
+        for index, (t, event) in enumerate(supply.events):
+            self.emit(event, origin=supply.origin, delay=THINKING + t, thinking=index == 1)
+
+    def _note_start(self, response_id: str) -> None:
+        start = self._starts.get(response_id)
+        if start is not None:
+            entry = len(self.exchange.entries) - 1
+            self.exchange.responses.append(
+                ResponseStart(entry, start.session, start.items, start.origin, start.why_modelled)
+            )
+
+    def acknowledgement(self, event: Json) -> Origin:  # noqa: ARG002 - playback looks at the event
+        """Where the acknowledgement of a client event comes from."""
+        return Origin.MODELLED
+
+    # The log.
+
+    def _log(self, side: Side, event: Json | None, **fields: Any) -> int:
+        number = len(self.exchange.entries)
+        self.exchange.entries.append(Entry(number, self.t, side, event, **fields))
+        return number
+
+    def _mark_refused(self, number: int, error: str) -> None:
+        entry = self.exchange.entries[number]
+        self.exchange.entries[number] = Entry(
+            entry.number,
+            entry.t,
+            entry.side,
+            entry.event,
+            entry.canonical,
+            unproven=entry.unproven,
+            refused_by_state=error,
+        )
+
+
+def _belongs(event: Json, response_id: str) -> bool:
+    response = event.get("response")
+    return event.get("response_id") == response_id or (
+        isinstance(response, dict) and response.get("id") == response_id
+    )
+
+
+def _without(event: Json, refusals: tuple[Refusal, ...]) -> Json:
+    """The event without the fields that would be refused (top level of its object)."""
+    refused = {tuple(refusal.path.split(".")[:2]) for refusal in refusals}
+    result = dict(event)
+    for holder, *rest in refused:
+        inner = result.get(holder)
+        if rest and isinstance(inner, dict):
+            result[holder] = {key: value for key, value in inner.items() if key != rest[0].split("[")[0]}
+    return result
