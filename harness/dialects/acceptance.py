@@ -17,7 +17,11 @@ from harness.messages import Json, json_type
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The service refuses the event for this. `error` names an entry of the catalogue."""
+    """The service refuses the event for this. `error` names an entry of the catalogue.
+
+    `listed`: the tables name the field, as one that another generation of the
+    API has; without it, nobody knows such a field.
+    """
 
     error: str
     path: str
@@ -25,6 +29,7 @@ class Refusal:
     expected: str
     fact: Fact
     instead: str | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,8 @@ def _judge_unlisted(shape: Shape, path: str, value: Any) -> Iterator[Judgement]:
 
 def _judge_field(vocabulary: Vocabulary, spec: Field, value: Any, path: str) -> Iterator[Judgement]:
     if spec.acceptance is Acceptance.REFUSED:
-        yield Refusal(spec.error or "unknown_parameter", path, value, "no such field", spec.fact, spec.instead)
+        error = spec.error or "unknown_parameter"
+        yield Refusal(error, path, value, "no such field", spec.fact, spec.instead, listed=True)
         return
     if spec.acceptance is Acceptance.UNKNOWN:
         yield Unproven(path, spec.fact.note or "whether this is accepted is not known", spec.fact, spec.instead)

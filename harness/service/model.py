@@ -42,7 +42,7 @@ STOCK_ANSWER = Text("This answer was made by the service model.")
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One event to send. `thinking` marks the point where the service takes its time."""
+    """One event to send. After one marked `thinking` the service takes its time."""
 
     t: float
     event: Json
@@ -139,6 +139,10 @@ class Service:
         """Queues one canonical event `delay` seconds from now."""
         self._order += 1
         heapq.heappush(self._queue, (self.t + delay, self._order, event, origin, thinking))
+
+    def advance(self, t: float) -> None:
+        """Moves the virtual clock on to `t`; it never goes back."""
+        self.t = max(self.t, t)
 
     def pop(self) -> Outgoing | None:
         """The next event to send, or None; the virtual clock moves to its time."""
@@ -390,18 +394,25 @@ class Service:
             effective_session(self.session, overrides),
             overrides.get("metadata"),
         )
-        supply = self._supplier(ResponseRequest(frame, refused)) if self._supplier else None
+        request = ResponseRequest(frame, refused)
+        supply = self._supplier(request) if self._supplier else None
         if supply is None:
-            answer = next(self._answers, STOCK_ANSWER)
-            events = tuple((index * STEP, event) for index, event in enumerate(answer_events(answer, frame, self.mint)))
-            supply = Supply(events, Origin.MODELLED)
+            supply = self.modelled(next(self._answers, STOCK_ANSWER), request)
+        if not supply.events:
+            return
         self.active = frame.response_id
-        self._active_until = self.t + THINKING + (supply.events[-1][0] if supply.events else 0.0)
+        self._active_until = self.t + THINKING + supply.events[-1][0]
         self._starts[frame.response_id] = ResponseStart(
             0, frame.session, tuple(self.conversation.snapshot()), supply.origin, supply.why_modelled
         )
         for index, (t, event) in enumerate(supply.events):
-            self.emit(event, origin=supply.origin, delay=THINKING + t, thinking=index == 1)
+            self.emit(event, origin=supply.origin, delay=THINKING + t, thinking=index == 0)
+
+    def modelled(self, answer: Answer, request: ResponseRequest, why: str | None = None) -> Supply:
+        """A scripted answer as the events of a response."""
+        events = answer_events(answer, request.frame, self.mint)
+        timed = tuple((index * STEP, event) for index, event in enumerate(events))
+        return Supply(timed, Origin.MODELLED, why)
 
     def _note_start(self, response_id: str) -> None:
         start = self._starts.get(response_id)

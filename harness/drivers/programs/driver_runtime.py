@@ -94,6 +94,8 @@ class Driver:
     intents: tuple[str, ...] = ("say", "close")
     observes: tuple[str, ...] = ()
     cannot: tuple[tuple[str, str], ...] = ()
+    parts = "wire"
+    """The naming of content parts the framework promises its users: `canonical`, or `wire`."""
     notices: Notices
 
     async def start(self, start: Start) -> None:
@@ -291,6 +293,7 @@ async def _serve(driver: Driver, lines: asyncio.Queue[str | None]) -> None:
             "implementation": {"name": driver.name, "version": driver.version},
             "intents": list(driver.intents),
             "observes": list(driver.observes),
+            "parts": driver.parts,
             "cannot": [{"field": name, "reason": reason} for name, reason in driver.cannot],
         }
     )

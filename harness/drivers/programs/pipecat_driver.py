@@ -296,6 +296,7 @@ def _inexpressible() -> Iterator[tuple[str, str]]:
 class PipecatDriver(Driver):
     name = "pipecat"
     version = version("pipecat-ai")
+    parts = "canonical"  # its events are typed with the GA names
     intents = ("say", "speak", "interrupt", "close")
     observes = (
         "text",

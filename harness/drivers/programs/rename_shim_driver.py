@@ -71,6 +71,7 @@ class RenameShimClient(RealtimeClient):
 
 class RenameShimDriver(ReferenceDriver):
     name = "rename-shim"
+    parts = "canonical"
     client_class = RenameShimClient
 
 

@@ -1,0 +1,124 @@
+"""The effective session: what the scenario asks for must have reached it when the first answer began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness.checks.record import CaseRecord
+from harness.checks.registry import NotApplicable, NotProven, check
+from harness.diff import changes
+from harness.findings import Finding, Severity
+from harness.messages import MISSING, Json, get_path
+
+_LEAVES = (
+    "instructions",
+    "audio.output.voice",
+    "audio.output.speed",
+    "audio.output.format",
+    "audio.input.format",
+    "audio.input.turn_detection",
+    "audio.input.transcription",
+    "audio.input.noise_reduction",
+    "tools",
+    "tool_choice",
+    "max_output_tokens",
+    "temperature",
+)
+
+
+def _effective(record: CaseRecord) -> tuple[Json, int | None]:
+    """The session at the first answer, or at the end where there was none; and the message that shows it."""
+    if not record.connected:
+        raise NotApplicable("no session was opened")
+    if record.exchange.responses:
+        first = record.exchange.responses[0]
+        return first.session, first.entry
+    if record.exchange.session is None or not record.spoke:
+        raise NotProven("the client never configured the session nor asked for an answer")
+    return record.exchange.session, None
+
+
+@check("session.lost", "everything the scenario asks of the session is in the effective session")
+def lost(record: CaseRecord) -> Iterator[Finding]:
+    wanted = record.plan.session
+    session, at = _effective(record)
+    refused = any(path.startswith("session") for _, r in record.refusals() for path in [r.path])
+    for path in _LEAVES:
+        value = get_path(wanted, path)
+        if value is MISSING:
+            continue
+        actual = get_path(session, path)
+        if _holds(value, actual):
+            continue
+        if record.observed.capabilities and record.observed.capabilities.reason_it_cannot(path, value):
+            continue
+        shown = None if actual is MISSING else actual
+        because = " (the update that held it was refused)" if refused and not record.lenient else ""
+        yield Finding(
+            code="session.lost",
+            severity=Severity.FAIL,
+            path=f"session.{path}",
+            message=f"{path} was asked for and is not in the effective session{because}.",
+            expected=value,
+            actual=shown,
+            basis=(record.basis,),
+            mend=_mend(record, path),
+            diff=changes(value, _comparable(value, shown), path),
+            at=at,
+        )
+
+
+@check("modality.effective", "answers are asked for in the modalities the scenario wants")
+def effective_modality(record: CaseRecord) -> Iterator[Finding]:
+    wanted = record.plan.session.get("output_modalities", ["audio"])
+    session, at = _effective(record)
+    actual = session.get("output_modalities")
+    if actual != wanted:
+        yield Finding(
+            code="modality.effective",
+            severity=Severity.FAIL,
+            path="session.output_modalities",
+            message=f"the scenario wants {wanted} and the effective session says {actual}.",
+            expected=wanted,
+            actual=actual,
+            basis=(record.basis,),
+            mend=_mend(record, "output_modalities"),
+            diff=changes(wanted, actual, "output_modalities"),
+            at=at,
+        )
+
+
+def _holds(wanted: Any, actual: Any) -> bool:
+    """Whether the effective value carries the wanted one; the service may add to it."""
+    if isinstance(wanted, dict) and isinstance(actual, dict):
+        return all(key in actual and _holds(value, actual[key]) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(actual, list):
+        if all(isinstance(item, dict) and "name" in item for item in wanted):
+            return all(any(_same_tool(tool, other) for other in actual) for tool in wanted)
+        return len(wanted) == len(actual) and all(map(_holds, wanted, actual))
+    if isinstance(wanted, str) and isinstance(actual, str):
+        return wanted.strip() == actual.strip()
+    return bool(wanted == actual)
+
+
+def _same_tool(wanted: Json, actual: Any) -> bool:
+    """A tool is the same by name and parameter names; frameworks rewrite schemas in harmless ways."""
+    if not isinstance(actual, dict) or actual.get("name") != wanted["name"]:
+        return False
+    names = set((wanted.get("parameters") or {}).get("properties", {}))
+    return names == set((actual.get("parameters") or {}).get("properties", {}))
+
+
+def _comparable(wanted: Any, actual: Any) -> Any:
+    """The actual value without what the service added by itself, so that a diff shows only the loss."""
+    if isinstance(wanted, dict) and isinstance(actual, dict):
+        return {key: actual[key] for key in wanted if key in actual}
+    return actual
+
+
+def _mend(record: CaseRecord, path: str) -> str:
+    for row in record.dialect.translation.session:
+        if row.canonical == path and row.wire is not None:
+            return f"for {record.dialect.name}, send it as session.{row.wire} in session.update"
+    return f"send it as session.{path} in session.update"

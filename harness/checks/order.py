@@ -1,0 +1,192 @@
+"""Order and causality: what the client did when, and what the service made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.record import CaseRecord, basis_of
+from harness.checks.registry import NotApplicable, NotProven, check
+from harness.dialects import Evidence
+from harness.findings import Basis, Finding, Severity
+from harness.messages import Json
+from harness.scenario import Send
+from harness.service import Origin
+
+_OWN_CODES = {"active_response": "order.response-while-active"}
+
+
+@check("order.response-while-active", "no second response is asked for while one is active")
+def response_while_active(record: CaseRecord) -> Iterator[Finding]:
+    yield from _refused_by_state(record, "order.response-while-active")
+
+
+@check("order.refused-event", "nothing is asked for that the state of the session forbids")
+def refused_event(record: CaseRecord) -> Iterator[Finding]:
+    yield from _refused_by_state(record, "order.refused-event")
+
+
+def _refused_by_state(record: CaseRecord, code: str) -> Iterator[Finding]:
+    if not record.spoke:
+        raise NotApplicable("the client sent nothing")
+    for entry in record.exchange.client_entries():
+        name = entry.refused_by_state
+        if name is None or _OWN_CODES.get(name, "order.refused-event") != code:
+            continue
+        spec = record.dialect.errors[name]
+        what = entry.event["type"] if entry.event else f"a frame that is no event ({entry.raw!r:.80})"
+        assumed = not spec.fact.evidence.can_fail
+        yield Finding(
+            code=code,
+            severity=Severity.DEVIATION if assumed else Severity.FAIL,
+            path=entry.event["type"] if entry.event else "frame",
+            message=f"{what} came when the service refuses it ({spec.code or spec.message}).",
+            expected="what the state of the session allows",
+            actual=what,
+            basis=basis_of(spec.fact),
+            mend="wait for the service's own event before the next step",
+            at=entry.number,
+        )
+
+
+@check("order.tool-result", "every tool call gets its result, and no result comes without its call")
+def tool_result(record: CaseRecord) -> Iterator[Finding]:
+    made = _calls_made(record)
+    results = _results(record)
+    if not made and not results:
+        raise NotApplicable("no tool was called")
+    known: set[str] = set()
+    for entry in record.exchange.entries:
+        for event in entry.canonical:
+            item = event.get("item")
+            if event["type"] == "response.output_item.added" and isinstance(item, dict):
+                known.add(str(item.get("call_id")))
+            if event["type"] == "conversation.item.create" and isinstance(item, dict):
+                call_id = item.get("call_id")
+                if item.get("type") == "function_call_output" and call_id not in known:
+                    yield Finding(
+                        code="order.tool-result",
+                        severity=Severity.FAIL,
+                        path="item.call_id",
+                        message=f"a tool result came for the call {call_id!r}, which the service never made.",
+                        expected=f"one of {sorted(known)}" if known else "no tool result before a call",
+                        actual=call_id,
+                        basis=(Basis(Evidence.DOCUMENTED, "API reference: call_id is that of the function call"),),
+                        mend="send the call_id of the function_call item",
+                        at=entry.number,
+                    )
+    for call_id, name in made.items():
+        if call_id not in results:
+            yield Finding(
+                code="order.tool-result",
+                severity=Severity.FAIL,
+                path="item.call_id",
+                message=f"the result of the call to {name!r} never reached the service.",
+                expected=f"a function_call_output with call_id {call_id!r}",
+                actual=sorted(results) or "none",
+                basis=(record.basis,),
+                mend="answer each function_call with a function_call_output item, then response.create",
+            )
+
+
+def _calls_made(record: CaseRecord) -> dict[str, str]:
+    return {
+        event["item"]["call_id"]: event["item"]["name"]
+        for entry in record.exchange.server_entries()
+        for event in entry.canonical
+        if event["type"] == "response.output_item.done" and event["item"]["type"] == "function_call"
+    }
+
+
+def _results(record: CaseRecord) -> set[str]:
+    return {
+        str(event["item"].get("call_id"))
+        for entry in record.exchange.client_entries()
+        if not entry.refusals
+        for event in entry.canonical
+        if event["type"] == "conversation.item.create" and event["item"].get("type") == "function_call_output"
+    }
+
+
+@check("order.extra-answer", "no answer is asked for that the scenario does not have")
+def extra_answer(record: CaseRecord) -> Iterator[Finding]:
+    if not record.exchange.responses:
+        raise NotApplicable("no answer was asked for")
+    for start in record.exchange.responses:
+        if start.origin is Origin.MODELLED:
+            yield Finding(
+                code="order.extra-answer",
+                severity=Severity.DEVIATION,
+                path="response.create",
+                message=f"an answer was asked for that is not the scenario's: {start.why_modelled}.",
+                expected="one response.create for each answer of the scenario",
+                actual="one more, answered by the service model",
+                basis=(record.basis,),
+                mend="ask for an answer once, when the turn is over and tool results are in",
+                at=start.entry,
+            )
+
+
+@check("order.items", "the conversation holds the scenario's items when the answer begins")
+def items(record: CaseRecord) -> Iterator[Finding]:
+    answers = [start for start in record.exchange.responses if start.origin is not Origin.MODELLED]
+    if not answers:
+        raise NotApplicable("no answer of the scenario was given")
+    wanted = [_said(event) for event in _scenario_items(record)]
+    held = [_said(item) for item in answers[-1].items]
+    missing = list(_not_in_order(wanted, held))
+    if missing:
+        yield Finding(
+            code="order.items",
+            severity=Severity.FAIL,
+            path="conversation",
+            message=f"the conversation lacks {len(missing)} of the scenario's items, or has them in another order.",
+            expected=wanted,
+            actual=held,
+            basis=(record.basis,),
+            mend="create the user's items before response.create, in the order they were said",
+            at=answers[-1].entry,
+        )
+
+
+def _scenario_items(record: CaseRecord) -> Iterator[Json]:
+    for step in record.scenario.steps:
+        if isinstance(step, Send) and step.event["type"] == "conversation.item.create":
+            if step.event["item"]["type"] == "message":
+                yield step.event["item"]
+        elif isinstance(step, Send) and step.event["type"] == "input_audio_buffer.commit":
+            yield {"type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+
+
+def _said(item: Json) -> str:
+    """What an item says, for comparison: role and text, or that it is audio."""
+    words = []
+    for part in item.get("content", ()) or ():
+        words.append("(audio)" if "audio" in str(part.get("type")) else str(part.get("text", "")).strip())
+    return f"{item.get('role', item.get('type'))}: {' '.join(words)}"
+
+
+def _not_in_order(wanted: list[str], held: list[str]) -> Iterator[str]:
+    rest = iter(held)
+    for one in wanted:
+        if not any(one == other for other in rest):
+            yield one
+
+
+@check("script.finished", "the implementation went through the whole scenario")
+def finished(record: CaseRecord) -> Iterator[Finding]:
+    if not record.connected:
+        raise NotProven("no session was opened")
+    if not record.exchange.unplayed:
+        return
+    first = record.exchange.unplayed[0]
+    yield Finding(
+        code="script.finished",
+        severity=Severity.NOT_PROVEN,
+        path="script",
+        message=f"{len(record.exchange.unplayed)} of the scenario's answers were never due: "
+        f"the next waits for {first}.",
+        expected=f"a client that comes to: {first}",
+        actual=record.exchange.script(),
+        basis=(record.basis,),
+        mend="see what the implementation did instead in the last messages above, and in its log",
+    )

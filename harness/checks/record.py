@@ -1,0 +1,71 @@
+"""What the checks judge: one case, as it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.dialects import Acceptance, Dialect, Fact, Refusal
+from harness.findings import Basis
+from harness.messages import Json
+from harness.observations import Observed
+from harness.playback import RecordedAnswer
+from harness.scenario import Plan, Scenario
+from harness.service import Entry, Exchange, Handshake
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """One case: what was wanted, what crossed the wire, what surfaced.
+
+    `played` are the recorded answers the implementation was given; `basis` is
+    the evidence of the cassette they come from.
+    """
+
+    scenario: Scenario
+    dialect: Dialect
+    plan: Plan
+    handshakes: tuple[Handshake, ...]
+    exchange: Exchange
+    observed: Observed
+    played: tuple[RecordedAnswer, ...]
+    basis: Basis
+    faults: tuple[str, ...] = ()
+    undone: tuple[str, ...] = field(default=())
+    """What the driver was asked for and never finished."""
+
+    def refusals(self) -> Iterator[tuple[Entry, Refusal]]:
+        """Every refusal of a client event by the tables, with its message."""
+        for entry in self.exchange.client_entries():
+            for refusal in entry.refusals:
+                yield entry, refusal
+
+    @property
+    def lenient(self) -> bool:
+        return "accept-any-session" in self.faults
+
+    @property
+    def connected(self) -> bool:
+        return any(handshake.status == 101 for handshake in self.handshakes)
+
+    @property
+    def spoke(self) -> bool:
+        """The client sent something."""
+        return bool(self.exchange.client_entries())
+
+    def errors_sent(self) -> Iterator[tuple[Entry, Json]]:
+        """The `error` events the service sent."""
+        for entry in self.exchange.server_entries():
+            if entry.event is not None and entry.event["type"] == "error":
+                yield entry, entry.event["error"]
+
+
+def basis_of(fact: Fact) -> tuple[Basis, ...]:
+    return (Basis(fact.evidence, fact.source),)
+
+
+def dialect_field_acceptance(dialect: Dialect, shape: str, name: str) -> Acceptance | None:
+    """Whether a dialect's client shape knows a field, and what becomes of it."""
+    found = dialect.client.shapes.get(shape)
+    spec = found.fields.get(name) if found else None
+    return spec.acceptance if spec else None

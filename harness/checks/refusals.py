@@ -1,0 +1,214 @@
+"""What the service refused in a client's events, told apart by kind.
+
+One refusal makes one finding, under the code that says what went wrong: a name
+of another generation of the API, modalities, a field nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from harness.checks.record import CaseRecord, basis_of
+from harness.checks.registry import NotApplicable, check
+from harness.diff import changes
+from harness.dialects import Dialect, Refusal, Unproven
+from harness.findings import Basis, Change, Finding, Severity
+from harness.messages import MISSING, Json, get_path
+from harness.service import Entry
+
+_MODALITY_FIELDS = ("modalities", "output_modalities")
+
+
+def kind_of(refusal: Refusal) -> str:
+    """The check code a refusal belongs under."""
+    holder, _, rest = refusal.path.partition(".")
+    field = rest.split(".")[0].split("[")[0]
+    if refusal.path == "type":
+        return "rename.client-event"
+    if holder in ("session", "response") and field in _MODALITY_FIELDS:
+        return "modality.value" if refusal.error.startswith("invalid_") else "modality.field"
+    if refusal.error == "missing_required_parameter":
+        return "session.missing-parameter"
+    if refusal.error == "unknown_parameter":
+        return "rename.session-shape" if refusal.listed else "session.unknown-parameter"
+    return "session.invalid-value"
+
+
+def _findings(record: CaseRecord, code: str, describe: Callable[[Refusal], str]) -> Iterator[Finding]:
+    if not record.spoke:
+        raise NotApplicable("the client sent nothing")
+    seen: set[tuple[str, str]] = set()
+    for entry, refusal in record.refusals():
+        if kind_of(refusal) != code or (refusal.path, repr(refusal.value)) in seen:
+            continue
+        seen.add((refusal.path, repr(refusal.value)))
+        yield _finding(record, code, entry, refusal, describe(refusal))
+
+
+def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what: str) -> Finding:
+    spec = record.dialect.errors[refusal.error]
+    answer = spec.message.format(
+        param=refusal.path, value=refusal.value, supported=refusal.expected, expected=refusal.expected
+    )
+    basis = [Basis(refusal.fact.evidence, refusal.fact.source)]
+    if spec.fact.source != refusal.fact.source:
+        basis.append(Basis(spec.fact.evidence, f"the refusal's wording: {spec.fact.source}"))
+    dropped = "" if record.lenient else f" The service answers: {answer} Nothing of the event is applied."
+    return Finding(
+        code=code,
+        severity=Severity.FAIL,
+        path=refusal.path,
+        message=what + dropped,
+        expected=_expected(refusal),
+        actual=refusal.value if refusal.value is not None else "missing",
+        basis=tuple(basis),
+        mend=_mend(record.dialect, refusal),
+        diff=_diff(entry.event, refusal),
+        at=entry.number,
+    )
+
+
+def _expected(refusal: Refusal) -> str:
+    if refusal.instead:
+        return f"{refusal.instead} instead"
+    return refusal.expected if refusal.expected != "no such field" else f"no {refusal.path!r}"
+
+
+def _mend(dialect: Dialect, refusal: Refusal) -> str:
+    if refusal.instead:
+        return f"for {dialect.name}, send {refusal.instead} in place of {refusal.path}"
+    if refusal.error == "missing_required_parameter":
+        return f"add {refusal.path}: {refusal.expected}"
+    if refusal.error == "unknown_parameter":
+        return f"leave {refusal.path} away for {dialect.name}"
+    return f"send {refusal.path} as {refusal.expected}"
+
+
+def _diff(event: Json | None, refusal: Refusal) -> tuple[Change, ...]:
+    if refusal.error == "missing_required_parameter":
+        return (Change("removed", refusal.path, refusal.expected, None),)
+    if refusal.error == "unknown_parameter":
+        sent = get_path(event or {}, refusal.path)
+        shown = refusal.value if sent is MISSING else sent
+        found = [Change("added", refusal.path, None, shown)]
+        if refusal.instead:
+            found.insert(0, Change("removed", _sibling(refusal), "(its place in this dialect)", None))
+        return tuple(found)
+    return changes(refusal.expected, refusal.value, refusal.path)
+
+
+def _sibling(refusal: Refusal) -> str:
+    holder = refusal.path.partition(".")[0]
+    return f"{holder}.{refusal.instead}"
+
+
+@check("rename.client-event", "every client event has a name the dialect knows")
+def client_event(record: CaseRecord) -> Iterator[Finding]:
+    yield from _findings(
+        record, "rename.client-event", lambda r: f"{record.dialect.name} has no client event {r.value!r}."
+    )
+
+
+@check("rename.session-shape", "session and response have the dialect's own shape, none of another generation")
+def session_shape(record: CaseRecord) -> Iterator[Finding]:
+    yield from _findings(
+        record,
+        "rename.session-shape",
+        lambda r: f"{r.path} belongs to another generation of the API, not to {record.dialect.name}.",
+    )
+
+
+@check("modality.field", "modalities are asked for in the field the dialect has for them")
+def modality_field(record: CaseRecord) -> Iterator[Finding]:
+    yield from _findings(
+        record,
+        "modality.field",
+        lambda r: f"{r.path} was not translated: {record.dialect.name} asks for modalities in {r.instead!r}.",
+    )
+
+
+@check("modality.value", "the modalities asked for are a combination the dialect has")
+def modality_value(record: CaseRecord) -> Iterator[Finding]:
+    yield from _findings(
+        record, "modality.value", lambda r: f"{r.value!r} is no combination {record.dialect.name} has."
+    )
+
+
+@check("session.unknown-parameter", "no field that the service does not know")
+def unknown_parameter(record: CaseRecord) -> Iterator[Finding]:
+    yield from _findings(
+        record, "session.unknown-parameter", lambda r: f"the service knows no {r.path!r}."
+    )
+
+
+@check("session.missing-parameter", "every required field is there")
+def missing_parameter(record: CaseRecord) -> Iterator[Finding]:
+    yield from _findings(record, "session.missing-parameter", lambda r: f"{r.path} is required and missing.")
+
+
+@check("session.invalid-value", "every value has the type and range the service takes")
+def invalid_value(record: CaseRecord) -> Iterator[Finding]:
+    yield from _findings(
+        record, "session.invalid-value", lambda r: f"{r.path} is {r.value!r}, expected {r.expected}."
+    )
+
+
+@check("rename.content-part", "content parts of items have the dialect's own types")
+def content_part(record: CaseRecord) -> Iterator[Finding]:
+    if not record.spoke:
+        raise NotApplicable("the client sent nothing")
+    for entry, unproven in _unproven(record):
+        if unproven.instead is None:
+            continue
+        yield Finding(
+            code="rename.content-part",
+            severity=Severity.DEVIATION,
+            path=unproven.path,
+            message=f"{unproven.path} is not the type {record.dialect.name} documents; "
+            "whether the service refuses it is not known.",
+            expected=unproven.instead,
+            actual=_at(entry.event, unproven.path),
+            basis=basis_of(unproven.fact),
+            mend=f"send {unproven.instead} for {record.dialect.name}",
+            at=entry.number,
+        )
+
+
+@check("session.unproven", "nothing was sent of which nobody knows whether it is accepted")
+def unproven_fields(record: CaseRecord) -> Iterator[Finding]:
+    if not record.spoke:
+        raise NotApplicable("the client sent nothing")
+    seen: set[str] = set()
+    for entry, unproven in _unproven(record):
+        if unproven.instead is not None or unproven.path in seen:
+            continue
+        seen.add(unproven.path)
+        yield Finding(
+            code="session.unproven",
+            severity=Severity.NOTE,
+            path=unproven.path,
+            message=f"{unproven.path}: {unproven.reason}; accepted here, unproven on the service.",
+            expected="a field or value known to be accepted",
+            actual=_at(entry.event, unproven.path),
+            basis=basis_of(unproven.fact),
+            mend="nothing to mend as long as nobody has seen it refused",
+            at=entry.number,
+        )
+
+
+def _unproven(record: CaseRecord) -> Iterator[tuple[Entry, Unproven]]:
+    for entry in record.exchange.client_entries():
+        for unproven in entry.unproven:
+            yield entry, unproven
+
+
+def _at(event: Json | None, path: str) -> object:
+    value: object = event or {}
+    for part in path.replace("]", "").replace("[", ".").split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value

@@ -1,0 +1,116 @@
+"""What became of the implementation itself: crashes, swallowed exceptions, silence, leaked keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.record import CaseRecord
+from harness.checks.registry import NotApplicable, check
+from harness.dialects import Evidence
+from harness.findings import Basis, Finding, Severity
+
+_SEEN = Basis(Evidence.RECORDED, "seen in this run")
+
+_LAST_LINES = 15
+
+
+def _last_lines(record: CaseRecord) -> list[str]:
+    return [line.message for line in record.observed.log[-_LAST_LINES:]]
+
+
+@check("resilience.swallowed-exception", "no exception is caught in silence")
+def swallowed_exception(record: CaseRecord) -> Iterator[Finding]:
+    if not record.observed.sees("exception"):
+        raise NotApplicable("the driver cannot see exceptions inside the shim")
+    for exception in record.observed.exceptions:
+        if any(exception.message.partition(": ")[2] in seen for seen in record.observed.errors):
+            continue
+        yield Finding(
+            code="resilience.swallowed-exception",
+            severity=Severity.FAIL,
+            path=exception.where,
+            message="the shim caught an exception of its own and told nobody.",
+            expected="an error the user hears of, or an exception that ends the session",
+            actual=exception.message,
+            basis=(_SEEN,),
+            mend=f"at {exception.where}: catch only what is expected there, and report it",
+        )
+        return
+
+
+@check("resilience.silent-failure", "what goes wrong inside the implementation reaches the user")
+def silent_failure(record: CaseRecord) -> Iterator[Finding]:
+    bad = [line for line in record.observed.log if line.level in ("ERROR", "CRITICAL")]
+    if record.observed.errors or not bad or record.observed.stage == "starting":
+        return
+    yield Finding(
+        code="resilience.silent-failure",
+        severity=Severity.FAIL,
+        path=bad[0].logger or "log",
+        message="the implementation failed inside and only its log tells.",
+        expected="an error the user hears of",
+        actual=bad[0].message[:1000],
+        basis=(_SEEN,),
+        mend="hand failures of the receiving side to the user as errors",
+    )
+
+
+@check("process.ended", "the implementation runs to its end and stops when told to")
+def ended(record: CaseRecord) -> Iterator[Finding]:
+    observed = record.observed
+    if observed.exit_code not in (None, 0):
+        yield Finding(
+            code="process.ended",
+            severity=Severity.FAIL,
+            path="process",
+            message=f"the implementation crashed: exit code {observed.exit_code}.",
+            expected="exit code 0",
+            actual=_last_lines(record) or f"exit code {observed.exit_code}, no log",
+            basis=(_SEEN,),
+            mend="the last lines of its log say where",
+        )
+    elif observed.hung is not None:
+        ran = record.spoke and observed.stage != "starting"
+        yield Finding(
+            code="process.ended",
+            severity=Severity.FAIL if ran else Severity.NOT_PROVEN,
+            path="process",
+            message=f"the implementation had to be stopped: it {observed.hung}.",
+            expected="an end within its deadline",
+            actual=_last_lines(record) or "no log",
+            basis=(_SEEN,),
+            mend="see the last lines of its log",
+        )
+
+
+@check("process.protocol", "the driver writes nothing but the protocol to its standard output")
+def protocol(record: CaseRecord) -> Iterator[Finding]:
+    garbage = record.observed.garbage
+    if not garbage:
+        return
+    understood = record.observed.stage != "starting"
+    yield Finding(
+        code="process.protocol",
+        severity=Severity.DEVIATION if understood else Severity.NOT_PROVEN,
+        path="driver",
+        message=f"{len(garbage)} line(s) on the driver's standard output are no notices of the driver protocol.",
+        expected="one JSON notice a line (see docs/drivers.md)",
+        actual=garbage[:5],
+        basis=(_SEEN,),
+        mend="keep the framework's own prints away from the driver's standard output",
+    )
+
+
+@check("process.leaked-key", "the key stands in no log")
+def leaked_key(record: CaseRecord) -> Iterator[Finding]:
+    if record.observed.leaked_key:
+        yield Finding(
+            code="process.leaked-key",
+            severity=Severity.DEVIATION,
+            path="log",
+            message="the implementation wrote its API key to its log (redacted here).",
+            expected="no key in any log",
+            actual="the key, in clear",
+            basis=(_SEEN,),
+            mend="log the host, never the key",
+        )

@@ -1,0 +1,46 @@
+"""Structural differences between two JSON values. The one home of `deepdiff`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepdiff import DeepDiff
+
+from harness.findings import Change
+
+
+def changes(expected: Any, actual: Any, at: str = "") -> tuple[Change, ...]:
+    """What differs, leaf by leaf, by dotted path below `at`; arrays keep their order.
+
+    `threshold_to_diff_deeper=0`: by default two objects that share few keys
+    (a flat and a nested session) are reported as one change.
+    """
+    if expected == actual:
+        return ()
+    tree = DeepDiff(expected, actual, view="tree", threshold_to_diff_deeper=0, ignore_numeric_type_changes=True)
+    kinds = {
+        "dictionary_item_added": "added",
+        "iterable_item_added": "added",
+        "dictionary_item_removed": "removed",
+        "iterable_item_removed": "removed",
+        "values_changed": "changed",
+        "type_changes": "changed",
+    }
+    found: list[Change] = []
+    for name, kind in kinds.items():
+        for level in tree.get(name, ()):
+            path = _dotted(at, level.path(output_format="list"))
+            old = None if kind == "added" else level.t1
+            new = None if kind == "removed" else level.t2
+            found.append(Change(kind, path, old, new))
+    return tuple(sorted(found, key=lambda change: change.path))
+
+
+def _dotted(at: str, parts: list[str | int]) -> str:
+    path = at
+    for part in parts:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path = f"{path}.{part}" if path else part
+    return path or "(whole)"

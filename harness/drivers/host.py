@@ -1,0 +1,182 @@
+"""Runs a driver as a process and speaks the driver protocol with it.
+
+The process is hostile until proven otherwise: its lines are checked, its log is
+redacted as it comes, it has a group of its own, and the whole group is ended
+when the case is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.drivers.implementation import Implementation
+from harness.messages import Json
+from harness.observations import Capabilities, LogLine, Observed
+from harness.redaction import Redactor
+from harness.validation import Schema, subschema
+
+_MAX_LINE = 8 * 1024 * 1024
+_GRACE_SECONDS = 1.0
+_SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+_DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+class DriverHost:
+    """One driver process; `observed` fills while it runs."""
+
+    def __init__(self, implementation: Implementation, key: str) -> None:
+        self.implementation = implementation
+        self.observed = Observed()
+        self.last_notice = time.monotonic()
+        self.done: set[int] = set()
+        self._key = key
+        self._redactor = Redactor((key,))
+        self._notices: Schema = subschema("driver", "from_driver")
+        self._process: asyncio.subprocess.Process | None = None
+        self._readers: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+
+    async def start(self, interpreter: Path, environment: Path | None) -> None:
+        """Starts the process; what it does then is in `observed`."""
+        implementation = self.implementation
+        command = list(implementation.command)
+        if implementation.program is not None:
+            command = [str(interpreter), str(implementation.program), *command]
+        variables = {name: value.format(environment=environment) for name, value in implementation.variables}
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=_MAX_LINE,
+                env=_clean_environment() | variables,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._note_log("ERROR", "harness", f"cannot start {command[0]!r}: {error.strerror or error}")
+            self.observed.exit_code = 127
+            return
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._readers = [
+            asyncio.create_task(self._read(self._process.stdout, self._take_line)),
+            asyncio.create_task(self._read(self._process.stderr, self._take_stderr)),
+        ]
+
+    @property
+    def ended(self) -> bool:
+        return self._process is None or self._process.returncode is not None
+
+    async def write(self, message: Json) -> None:
+        """Sends one line to the driver; one that is gone does not get it."""
+        if self._process is None or self._process.stdin is None:
+            return
+        with contextlib.suppress(ConnectionError, OSError):
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            await self._process.stdin.drain()
+
+    async def wait_until(self, reached: Callable[[], bool], seconds: float) -> bool:
+        """Waits until something holds, the process ends, or the time is up."""
+        deadline = time.monotonic() + seconds
+        while not reached():
+            left = deadline - time.monotonic()
+            if left <= 0 or (self.ended and not self._unread()):
+                return reached()
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), min(left, 0.05))
+        return True
+
+    async def stop(self) -> None:
+        """Ends the process and everything it started."""
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(ConnectionError, OSError):
+            if process.stdin is not None:
+                process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+        if process.returncode is not None:
+            self.observed.exit_code = process.returncode
+        # The group outlives its leader where it started children; the leader's id is not reused before this.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        await asyncio.wait(self._readers, timeout=_GRACE_SECONDS)
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+
+    def _unread(self) -> bool:
+        return any(not reader.done() for reader in self._readers[:1])
+
+    async def _read(self, stream: asyncio.StreamReader, take: Callable[[str], None]) -> None:
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:  # longer than the limit; the rest of the line follows as lines of its own
+                take("(a line longer than the harness reads)")
+                continue
+            if not line:
+                return
+            take(line.decode("utf-8", "replace").rstrip("\n"))
+            self.last_notice = time.monotonic()
+            self._changed.set()
+
+    def _take_stderr(self, line: str) -> None:
+        if line.strip():
+            self._note_log("STDERR", "stderr", line)
+
+    def _take_line(self, line: str) -> None:
+        try:
+            notice = json.loads(line)
+        except (ValueError, RecursionError):
+            notice = None
+        if not isinstance(notice, dict) or self._notices.problems(notice):
+            if line.strip() and len(self.observed.garbage) < 50:
+                self.observed.garbage.append(self._redacted(line[:300]))
+            return
+        self._take_notice(notice)
+
+    def _take_notice(self, notice: Json) -> None:
+        type_ = notice["type"]
+        if type_ == "hello":
+            self.observed.capabilities = Capabilities.from_hello(notice)
+            self.observed.stage = "said-hello"
+        elif type_ == "ready":
+            self.observed.stage = "ready"
+        elif type_ == "observation":
+            self.observed.note(self._redactor.value(notice) if notice["kind"] != "audio" else notice)
+        elif type_ == "log":
+            self._note_log(notice["level"], notice.get("logger", ""), notice["message"])
+        elif type_ == "done":
+            self.done.add(notice["intent"])
+        elif type_ == "closed":
+            self.observed.stage = "finished"
+
+    def _note_log(self, level: str, logger: str, message: str) -> None:
+        self.observed.note_log(LogLine(level, logger, self._redacted(message)[:4000]))
+
+    def _redacted(self, text: str) -> str:
+        if self._key in text:
+            self.observed.leaked_key = True
+        return self._redactor.text(text)
+
+
+def _clean_environment() -> dict[str, str]:
+    """The caller's environment without its secrets, proxies and Python paths."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() not in _DROPPED and not any(word in name.upper() for word in _SECRET_WORDS)
+    }
+    return {**kept, "NO_PROXY": "127.0.0.1,localhost", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}

@@ -1,0 +1,20 @@
+"""The results of a run: one case as a value, and the run as JSON Lines with a schema."""
+
+from harness.report.baseline import Baseline, KnownFailure, load_baseline
+from harness.report.case import CaseId, CaseResult, case_line
+from harness.report.run import Run, RunEnd, footer_line, header_line, render_lines, results_lines
+
+__all__ = [
+    "Baseline",
+    "CaseId",
+    "CaseResult",
+    "KnownFailure",
+    "Run",
+    "RunEnd",
+    "case_line",
+    "footer_line",
+    "header_line",
+    "load_baseline",
+    "render_lines",
+    "results_lines",
+]

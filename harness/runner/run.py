@@ -1,0 +1,110 @@
+"""Runs many cases side by side and collects their results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.bundled import cassettes_folder
+from harness.cassette import load_cassette
+from harness.dialects import Dialect
+from harness.drivers import Environments, Implementation
+from harness.exceptions import EnvironmentFault, HarnessError, UsageFault
+from harness.findings import Verdict
+from harness.observations import LogLine, Observed
+from harness.playback import Fault
+from harness.report import CaseResult
+from harness.runner.case import PATIENCE, CasePlan, run_case
+from harness.scenario import Scenario, plan_intents
+from harness.service import Exchange
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to run: every implementation with every scenario in every dialect that applies."""
+
+    implementations: tuple[Implementation, ...]
+    dialects: tuple[Dialect, ...]
+    scenarios: tuple[Scenario, ...]
+    faults: tuple[Fault, ...] = ()
+    cassettes: Path | None = None
+
+
+def plan_run(selection: Selection) -> list[CasePlan]:
+    """The cases of a selection; raises HarnessError where a file is missing or broken."""
+    folder = selection.cassettes or cassettes_folder()
+    plans: list[CasePlan] = []
+    for dialect in selection.dialects:
+        for scenario in selection.scenarios:
+            if not scenario.applies_to(dialect.name):
+                continue
+            plan_intents(scenario)
+            path = folder / dialect.name / f"{scenario.name}.jsonl"
+            if not path.exists():
+                raise UsageFault(
+                    f"there is no cassette for {scenario.name!r} in {dialect.name!r}: {path}",
+                    hint="realtime-harness construct writes those of the bundled scenarios, record new ones",
+                )
+            cassette = load_cassette(path)
+            if cassette.header.dialect != dialect.name:
+                raise UsageFault(f"{path} is a cassette of {cassette.header.dialect!r}, not of {dialect.name!r}")
+            plans.extend(
+                CasePlan(implementation, dialect, scenario, cassette, selection.faults)
+                for implementation in selection.implementations
+            )
+    return plans
+
+
+async def run_all(
+    plans: list[CasePlan],
+    environments: Environments,
+    *,
+    parallel: int,
+    patience: float = PATIENCE,
+    started: Callable[[CasePlan], None] | None = None,
+    ended: Callable[[CaseResult], None] | None = None,
+) -> list[CaseResult]:
+    """Runs the cases, `parallel` at a time; results come in the order of the plans."""
+    places = asyncio.Semaphore(parallel)
+
+    async def one(plan: CasePlan) -> CaseResult:
+        async with places:
+            if started:
+                started(plan)
+            try:
+                interpreter, environment = await environments.interpreter(plan.implementation)
+                result = await run_case(plan, interpreter, environment, patience)
+            except EnvironmentFault as fault:
+                result = _harness_error(plan, str(fault).splitlines()[0], fault.last_lines)
+            except HarnessError as fault:
+                result = _harness_error(plan, str(fault), "")
+            if ended:
+                ended(result)
+            return result
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(plan)) for plan in plans]
+    return [task.result() for task in tasks]
+
+
+def _harness_error(plan: CasePlan, reason: str, log: str) -> CaseResult:
+    observed = Observed()
+    for line in log.splitlines():
+        observed.note_log(LogLine("ERROR", "harness", line))
+    return CaseResult(
+        id=plan.id,
+        title=plan.scenario.title,
+        version=None,
+        verdict=Verdict.HARNESS_ERROR,
+        reason=reason,
+        close_verdict=Verdict.NOT_APPLICABLE,
+        provenance={"kind": str(plan.cassette.header.provenance)},
+        findings=(),
+        checks=(),
+        exchange=Exchange(),
+        observed=observed,
+        seconds=0.0,
+        reproduce=plan.reproduce,
+    )

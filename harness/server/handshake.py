@@ -1,0 +1,65 @@
+"""Judges the opening request as the service would, by the dialect's tables."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlsplit
+
+from harness.dialects import Acceptance, Dialect
+from harness.dialects.model import HandshakeRefusal
+from harness.redaction import Redactor
+from harness.service import Handshake
+
+
+def judge_handshake(
+    dialect: Dialect, target: str, headers: Iterable[tuple[str, str]], key: str
+) -> tuple[Handshake, HandshakeRefusal | None, str]:
+    """The handshake as it goes into the log (redacted), the refusal if any, and the refusal's body."""
+    split = urlsplit(target)
+    query = parse_qsl(split.query, keep_blank_values=True)
+    fields = [(name.lower(), value) for name, value in headers]
+    refusal, detail = _refusal(dialect, split.path, dict(query), dict(fields), key)
+    redactor = Redactor((key,))
+    subprotocols = next((value for name, value in fields if name == "sec-websocket-protocol"), "")
+    record = Handshake(
+        path=redactor.text(split.path),
+        query=tuple(redactor.value(dict(query)).items()),
+        headers=tuple(redactor.value(dict(fields)).items()),
+        subprotocols=tuple(redactor.text(name.strip()) for name in subprotocols.split(",") if name.strip()),
+        status=refusal.status if refusal else 101,
+        refusal=refusal.name if refusal else None,
+    )
+    body = ""
+    if refusal:
+        message = refusal.message.replace("{name}", detail)
+        body = json.dumps({"error": {"code": refusal.code, "message": message}})
+    return record, refusal, body
+
+
+def _refusal(
+    dialect: Dialect, path: str, query: dict[str, str], headers: dict[str, str], key: str
+) -> tuple[HandshakeRefusal | None, str]:
+    rules = dialect.handshake
+    if path != rules.path:
+        return rules.refusals["wrong_path"], path
+    if not _right_key(query, headers, key):
+        return rules.refusals["wrong_key"], ""
+    for rule in rules.query:
+        if rule.acceptance is Acceptance.REFUSED and rule.name in query:
+            return rules.refusals["wrong_key"], rule.name
+        if rule.required and not query.get(rule.name):
+            return rules.refusals["missing_query"], rule.name
+        if rule.value is not None and query.get(rule.name) != rule.value:
+            return rules.refusals["missing_query"], rule.name
+    return None, ""
+
+
+def _right_key(query: dict[str, str], headers: dict[str, str], key: str) -> bool:
+    """The key in the `api-key` header, the `api-key` query parameter, or as a bearer token."""
+    bearer = headers.get("authorization", "")
+    offered = [headers.get("api-key"), query.get("api-key")]
+    if bearer.lower().startswith("bearer "):
+        offered.append(bearer[7:].strip())
+    return any(value is not None and hmac.compare_digest(value.encode(), key.encode()) for value in offered)
