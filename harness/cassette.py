@@ -112,7 +112,10 @@ def render_line(value: Json) -> str:
 
 
 def render_footer(interactions: int, close: Close) -> str:
-    end = {"interactions": interactions, "close": {"by": close.by, "code": close.code, "reason": close.reason}}
+    end = {
+        "interactions": interactions,
+        "close": {"by": close.by, "code": close.code, "reason": close.reason},
+    }
     return render_line({"end": end})
 
 
@@ -133,7 +136,9 @@ def read_cassette(lines: Iterable[bytes], path: str) -> Cassette:
     number = 0
     for number, raw in enumerate(lines, 1):
         if close is not None:
-            raise CassetteFault(path, "more lines after the footer", line=number, expected="the end of the file")
+            raise CassetteFault(
+                path, "more lines after the footer", line=number, expected="the end of the file"
+            )
         value = _parse(raw, path, number)
         if header is None:
             header = _header(value, path)
@@ -142,7 +147,7 @@ def read_cassette(lines: Iterable[bytes], path: str) -> Cassette:
         else:
             interactions.append(_interaction(value, path, number))
     if header is None:
-        raise CassetteFault(path, "an empty file", line=1, expected="a header line with \"cassette\": 1")
+        raise CassetteFault(path, "an empty file", line=1, expected='a header line with "cassette": 1')
     if close is None:
         raise CassetteFault(
             path,

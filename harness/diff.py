@@ -17,7 +17,9 @@ def changes(expected: Any, actual: Any, at: str = "") -> tuple[Change, ...]:
     """
     if expected == actual:
         return ()
-    tree = DeepDiff(expected, actual, view="tree", threshold_to_diff_deeper=0, ignore_numeric_type_changes=True)
+    tree = DeepDiff(
+        expected, actual, view="tree", threshold_to_diff_deeper=0, ignore_numeric_type_changes=True
+    )
     kinds = {
         "dictionary_item_added": "added",
         "iterable_item_added": "added",

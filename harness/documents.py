@@ -62,7 +62,7 @@ def read_document(path: Path, fault: type[FileFault] = FileFault) -> Document:
     try:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else None
                 raise fault(name, f"alias '*{event.anchor}'", line=line, expected="the value, written out")
         root = yaml.compose(text, Loader=_Loader)
         value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, chosen above

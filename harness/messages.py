@@ -35,6 +35,8 @@ class Side(StrEnum):
 
 def parse_event(frame: str | bytes) -> Json:
     """Reads one text frame as an event; raises MessageFault with a reason for people."""
+    if isinstance(frame, bytes):
+        raise MessageFault("a binary frame; the protocol is JSON text")
     if len(frame) > MAX_FRAME:
         raise MessageFault(f"frame of {len(frame)} bytes, more than the {MAX_FRAME} allowed")
     try:
@@ -84,7 +86,9 @@ def json_type(value: Any) -> str:
         return "integer"
     if isinstance(value, float):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), type(value).__name__)
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def get_path(value: Any, path: str) -> Any:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.messages import Json, decode_audio
 
 MAX_LOG_LINES = 500
+"""The last ones are kept: they say what went wrong."""
 MAX_AUDIO = 32 * 1024 * 1024
+MAX_TEXT = 1024 * 1024
+MAX_NOTICES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class Observed:
     events: dict[str, str] = field(default_factory=dict)
     """Server event types as the user saw them, and the class each was parsed into."""
     interruptions: int = 0
-    log: list[LogLine] = field(default_factory=list)
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MAX_LOG_LINES))
+    notices: int = 0
     garbage: list[str] = field(default_factory=list)
     """Lines on the protocol stream that are no notices."""
     leaked_key: bool = False
@@ -101,29 +106,35 @@ class Observed:
     stage: str = "starting"
     """How far the driver came: starting, said-hello, ready, finished."""
     hung: str | None = None
-    """What it did not do in time."""
+    """What it did not do in time, before it was told to close."""
+    closed_in_time: bool = True
 
     def sees(self, kind: str) -> bool:
         return self.capabilities is not None and kind in self.capabilities.observes
 
-    def note_log(self, line: LogLine) -> None:
-        if len(self.log) < MAX_LOG_LINES:
-            self.log.append(line)
-
     def note(self, notice: Json) -> None:
-        """Takes one observation notice."""
+        """Takes one observation notice; a flood of them is cut off."""
+        self.notices += 1
+        if self.notices > MAX_NOTICES:
+            return
         kind = notice["kind"]
-        if kind == "text":
-            self.text += notice["text"]
-        elif kind == "transcript":
-            self.transcript += notice["text"]
-        elif kind == "user_transcript":
-            self.user_transcript += notice["text"]
+        if kind in ("text", "transcript", "user_transcript"):
+            held: str = getattr(self, kind)
+            if len(held) < MAX_TEXT:
+                setattr(self, kind, held + notice["text"])
         elif kind == "audio":
-            held = self.audio.setdefault(notice["rate"], bytearray())
-            if len(held) < MAX_AUDIO:
-                held += decode_audio(notice["audio"]) or b""
-        elif kind == "tool_call":
+            pcm = self.audio.setdefault(notice["rate"], bytearray())
+            if len(pcm) < MAX_AUDIO:
+                pcm += decode_audio(notice["audio"]) or b""
+        elif kind == "event":
+            self.events[notice.get("event_type", "?")] = notice.get("parsed_as", "?")
+        elif kind == "interruption":
+            self.interruptions += 1
+        else:
+            self._note_listed(kind, notice)
+
+    def _note_listed(self, kind: str, notice: Json) -> None:
+        if kind == "tool_call":
             self.tool_calls.append(ToolCall(notice["name"], notice["arguments"]))
         elif kind == "error":
             self.errors.append(notice["message"])
@@ -133,10 +144,6 @@ class Observed:
             self.items.append(notice["item"])
         elif kind == "history":
             self.items.extend(notice.get("items", ()))
-        elif kind == "event":
-            self.events[notice.get("event_type", "?")] = notice.get("parsed_as", "?")
-        elif kind == "interruption":
-            self.interruptions += 1
 
     @property
     def audio_seconds(self) -> float:
@@ -155,5 +162,3 @@ class Observed:
             "exceptions": [{"message": e.message, "where": e.where} for e in self.exceptions],
             "interruptions": self.interruptions,
         }
-
-

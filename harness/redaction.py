@@ -15,7 +15,9 @@ from urllib.parse import quote
 
 REDACTED = "[redacted]"
 
-_SECRET_KEYS = frozenset({"api-key", "api_key", "apikey", "authorization", "client_secret", "access_token", "x-api-key"})
+_SECRET_KEYS = frozenset(
+    {"api-key", "api_key", "apikey", "authorization", "client_secret", "access_token", "x-api-key"}
+)
 
 _PATTERNS = (
     re.compile(r"(?i)(bearer(?:\s|%20|\+)+)[^\s\"',;&]+"),

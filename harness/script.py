@@ -73,7 +73,9 @@ class ScriptedClient:
 
     def _take(self, event: Json) -> None:
         if event["type"] == "error":
-            raise RecordingFault(f"the server refused: {event.get('error', {}).get('message')}", self.script())
+            raise RecordingFault(
+                f"the server refused: {event.get('error', {}).get('message')}", self.script()
+            )
         if self._matcher is None:
             if any(event["type"].startswith(name.rstrip("*")) for name in self.scenario.floating):
                 return
@@ -84,7 +86,9 @@ class ScriptedClient:
                 if isinstance(self.scenario.steps[self._index], Expect):
                     self._take(event)
                     return
-            raise RecordingFault(f"the server sent {event['type']}, which the scenario does not expect", self.script())
+            raise RecordingFault(
+                f"the server sent {event['type']}, which the scenario does not expect", self.script()
+            )
         if self._matcher.finished:
             self._advance()
 
@@ -98,7 +102,9 @@ class ScriptedClient:
     def _arm(self) -> None:
         step = None if self.finished else self.scenario.steps[self._index]
         self._matcher = (
-            Matcher(step.sequence, self.scenario.floating, self.bindings) if isinstance(step, Expect) else None
+            Matcher(step.sequence, self.scenario.floating, self.bindings)
+            if isinstance(step, Expect)
+            else None
         )
 
     def _wire_events(self, step: Send) -> Iterator[Json]:

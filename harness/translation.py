@@ -162,13 +162,13 @@ def objects_to_canonical(rows: tuple[MapRow, ...], wire: Json, losses: list[Loss
         if row.wire is None and row.canonical is not None and row.fixed is not None:
             put_path(result, row.canonical, row.fixed)
     for name, value in wire.items():
-        row = by_wire.get(name)
-        if row is None:
+        found = by_wire.get(name)
+        if found is None:
             result[name] = copy.deepcopy(value)
-        elif row.canonical is None:
+        elif found.canonical is None:
             losses.append(Loss(f"{at}.{name}", "canonical form has no place for it"))
         else:
-            put_path(result, row.canonical, _mapped(row, value, losses, f"{at}.{name}", to_wire=False))
+            put_path(result, found.canonical, _mapped(found, value, losses, f"{at}.{name}", to_wire=False))
     return result
 
 
@@ -191,7 +191,9 @@ def objects_to_wire(rows: tuple[MapRow, ...], canonical: Json, losses: list[Loss
     moved = {row.canonical.split(".")[0] for row in rows if row.canonical and "." in row.canonical}
     for name, value in rest.items():
         if name in moved and isinstance(value, dict):
-            losses.extend(Loss(f"{at}.{name}.{leaf}", "the wire has no place for it") for leaf in _leaves(value))
+            losses.extend(
+                Loss(f"{at}.{name}.{leaf}", "the wire has no place for it") for leaf in _leaves(value)
+            )
         else:
             result[name] = value
     return result

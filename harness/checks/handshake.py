@@ -21,7 +21,7 @@ def connection(record: CaseRecord) -> Iterator[Finding]:
         return
     if record.handshakes:
         return  # refused: the other checks say why
-    last = [line.message for line in record.observed.log[-3:]] or record.observed.errors[-1:]
+    last = [line.message for line in list(record.observed.log)[-3:]] or record.observed.errors[-1:]
     yield Finding(
         code="handshake.connection",
         severity=Severity.NOT_PROVEN,
@@ -44,7 +44,7 @@ def path(record: CaseRecord) -> Iterator[Finding]:
                 code="handshake.path",
                 severity=Severity.FAIL,
                 path="handshake.path",
-                message=f"the client dialled {handshake.path}, which is not where {record.dialect.name} lives",
+                message=f"the client dialled {handshake.path}, where {record.dialect.name} is not",
                 expected=rules.path,
                 actual=handshake.path,
                 basis=(Basis(rules.auth_fact.evidence, rules.auth_fact.source),),

@@ -70,7 +70,9 @@ def tool_result(record: CaseRecord) -> Iterator[Finding]:
                         message=f"a tool result came for the call {call_id!r}, which the service never made.",
                         expected=f"one of {sorted(known)}" if known else "no tool result before a call",
                         actual=call_id,
-                        basis=(Basis(Evidence.DOCUMENTED, "API reference: call_id is that of the function call"),),
+                        basis=(
+                            Basis(Evidence.DOCUMENTED, "API reference: call_id is that of the function call"),
+                        ),
                         mend="send the call_id of the function_call item",
                         at=entry.number,
                     )
@@ -139,13 +141,21 @@ def items(record: CaseRecord) -> Iterator[Finding]:
             code="order.items",
             severity=Severity.FAIL,
             path="conversation",
-            message=f"the conversation lacks {len(missing)} of the scenario's items, or has them in another order.",
+            message=f"{len(missing)} of the scenario's items are missing, or stand in another order.",
             expected=wanted,
             actual=held,
             basis=(record.basis,),
             mend="create the user's items before response.create, in the order they were said",
             at=answers[-1].entry,
         )
+
+
+def _fell_silent(record: CaseRecord) -> str:
+    """Says so where the last thing the client did was refused: it is mute from then on."""
+    sent = record.exchange.client_entries()
+    if not sent or not sent[-1].refusals or sent[-1].event is None:
+        return ""
+    return f" The client has been mute since its {sent[-1].event['type']} was refused."
 
 
 def _scenario_items(record: CaseRecord) -> Iterator[Json]:
@@ -159,9 +169,10 @@ def _scenario_items(record: CaseRecord) -> Iterator[Json]:
 
 def _said(item: Json) -> str:
     """What an item says, for comparison: role and text, or that it is audio."""
-    words = []
-    for part in item.get("content", ()) or ():
-        words.append("(audio)" if "audio" in str(part.get("type")) else str(part.get("text", "")).strip())
+    words = [
+        "(audio)" if "audio" in str(part.get("type")) else str(part.get("text", "")).strip()
+        for part in item.get("content") or ()
+    ]
     return f"{item.get('role', item.get('type'))}: {' '.join(words)}"
 
 
@@ -184,7 +195,7 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
         severity=Severity.NOT_PROVEN,
         path="script",
         message=f"{len(record.exchange.unplayed)} of the scenario's answers were never due: "
-        f"the next waits for {first}.",
+        f"the next waits for {first}.{_fell_silent(record)}",
         expected=f"a client that comes to: {first}",
         actual=record.exchange.script(),
         basis=(record.basis,),

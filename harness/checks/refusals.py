@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, check
-from harness.diff import changes
 from harness.dialects import Dialect, Refusal, Unproven
+from harness.diff import changes
 from harness.findings import Basis, Change, Finding, Severity
 from harness.messages import MISSING, Json, get_path
 from harness.service import Entry
@@ -53,12 +53,15 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
     basis = [Basis(refusal.fact.evidence, refusal.fact.source)]
     if spec.fact.source != refusal.fact.source:
         basis.append(Basis(spec.fact.evidence, f"the refusal's wording: {spec.fact.source}"))
-    dropped = "" if record.lenient else f" The service answers: {answer} Nothing of the event is applied."
+    if record.lenient:
+        severity, rest = Severity.NOTE, f" The fault in force lets it pass; the service answers: {answer}"
+    else:
+        severity, rest = Severity.FAIL, f" The service answers: {answer} Nothing of the event is applied."
     return Finding(
         code=code,
-        severity=Severity.FAIL,
+        severity=severity,
         path=refusal.path,
-        message=what + dropped,
+        message=what + rest,
         expected=_expected(refusal),
         actual=refusal.value if refusal.value is not None else "missing",
         basis=tuple(basis),
@@ -109,7 +112,9 @@ def client_event(record: CaseRecord) -> Iterator[Finding]:
     )
 
 
-@check("rename.session-shape", "session and response have the dialect's own shape, none of another generation")
+@check(
+    "rename.session-shape", "session and response have the dialect's own shape, none of another generation"
+)
 def session_shape(record: CaseRecord) -> Iterator[Finding]:
     yield from _findings(
         record,
@@ -136,9 +141,7 @@ def modality_value(record: CaseRecord) -> Iterator[Finding]:
 
 @check("session.unknown-parameter", "no field that the service does not know")
 def unknown_parameter(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(
-        record, "session.unknown-parameter", lambda r: f"the service knows no {r.path!r}."
-    )
+    yield from _findings(record, "session.unknown-parameter", lambda r: f"the service knows no {r.path!r}.")
 
 
 @check("session.missing-parameter", "every required field is there")

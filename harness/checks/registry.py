@@ -15,11 +15,11 @@ from harness.findings import Finding
 Rule = Callable[[CaseRecord], Iterator[Finding]]
 
 
-class NotApplicable(Exception):  # noqa: N818 - an outcome, not an error
+class NotApplicable(Exception):
     """There is nothing in this case the check could be about, or the driver cannot see it."""
 
 
-class NotProven(Exception):  # noqa: N818
+class NotProven(Exception):
     """The implementation never reached what the check looks at."""
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from harness.checks.record import CaseRecord
 from harness.checks.registry import NotApplicable, check
-from harness.findings import Basis, Finding, Severity
 from harness.dialects import Evidence
+from harness.findings import Basis, Finding, Severity
 
 _COMPLAINT = re.compile(
-    r"(?i)un(?:known|implemented|handled|supported|expected|recogni[sz]ed)|not (?:known|implemented|handled|supported)|"
-    r"invalid|validat|fail|error"
+    r"(?i)un(?:known|implemented|handled|supported|expected|recogni[sz]ed)|"
+    r"not (?:known|implemented|handled|supported)|invalid|validat|fail|error"
 )
 
 
@@ -61,11 +61,12 @@ def surfaced_part(record: CaseRecord) -> Iterator[Finding]:
             continue
         for part in item["content"]:
             name = part.get("type") if isinstance(part, dict) else None
-            if name in parts and name not in seen:
+            if isinstance(name, str) and name in parts and name not in seen:
                 seen.add(name)
                 yield Finding(
                     code="rename.surfaced-part",
-                    severity=Severity.FAIL,
+                    # What was said still reaches the user; who reads items by their part types goes wrong.
+                    severity=Severity.DEVIATION,
                     path="item.content[].type",
                     message=f"the user is handed an item with the content part {name!r}, "
                     f"where this framework has {parts[name]!r}.",

@@ -15,7 +15,7 @@ _LAST_LINES = 15
 
 
 def _last_lines(record: CaseRecord) -> list[str]:
-    return [line.message for line in record.observed.log[-_LAST_LINES:]]
+    return [line.message for line in list(record.observed.log)[-_LAST_LINES:]]
 
 
 @check("resilience.swallowed-exception", "no exception is caught in silence")
@@ -93,7 +93,7 @@ def protocol(record: CaseRecord) -> Iterator[Finding]:
         code="process.protocol",
         severity=Severity.DEVIATION if understood else Severity.NOT_PROVEN,
         path="driver",
-        message=f"{len(garbage)} line(s) on the driver's standard output are no notices of the driver protocol.",
+        message=f"{len(garbage)} line(s) on its standard output are not of the driver protocol.",
         expected="one JSON notice a line (see docs/drivers.md)",
         actual=garbage[:5],
         basis=(_SEEN,),

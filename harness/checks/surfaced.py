@@ -68,7 +68,9 @@ def _compare_words(
         expected=" ".join(_words(part) for part in served),
         actual=_words(observed),
         basis=(record.basis,),
-        mend=_mend_names(record, "response.output_text" if what == "text" else "response.output_audio_transcript"),
+        mend=_mend_names(
+            record, "response.output_text" if what == "text" else "response.output_audio_transcript"
+        ),
         diff=changes(" ".join(_words(part) for part in served), _words(observed), what),
     )
 

@@ -1,7 +1,7 @@
 """What each api-version accepts and emits: values, loading, acceptance, JSON Schemas."""
 
 from harness.dialects.acceptance import Judgement, Refusal, Unproven, judge_client_event
-from harness.dialects.json_schema import event_schema
+from harness.dialects.json_schema import compiled_schema, event_schema
 from harness.dialects.load import bundled_dialect, dialect_names, load_dialect
 from harness.dialects.model import Acceptance, Dialect, ErrorSpec, Evidence, Fact
 
@@ -15,6 +15,7 @@ __all__ = [
     "Refusal",
     "Unproven",
     "bundled_dialect",
+    "compiled_schema",
     "dialect_names",
     "event_schema",
     "judge_client_event",

@@ -90,7 +90,9 @@ def _judge_variant(vocabulary: Vocabulary, shape: Shape, value: Json, path: str)
     tag = value.get(shape.by)
     at = f"{path}.{shape.by}" if path else shape.by
     if tag is None:
-        yield Refusal("missing_required_parameter", at, None, " or ".join(shape.variants), shape.unlisted.fact)
+        yield Refusal(
+            "missing_required_parameter", at, None, " or ".join(shape.variants), shape.unlisted.fact
+        )
     elif not isinstance(tag, str) or tag not in shape.variants:
         yield Unproven(at, f"whether {tag!r} is accepted is not known", shape.unlisted.fact)
     else:
@@ -111,11 +113,15 @@ def _judge_field(vocabulary: Vocabulary, spec: Field, value: Any, path: str) -> 
         yield Refusal(error, path, value, "no such field", spec.fact, spec.instead, listed=True)
         return
     if spec.acceptance is Acceptance.UNKNOWN:
-        yield Unproven(path, spec.fact.note or "whether this is accepted is not known", spec.fact, spec.instead)
+        yield Unproven(
+            path, spec.fact.note or "whether this is accepted is not known", spec.fact, spec.instead
+        )
         return
     kind = json_type(value)
     if kind in spec.unproven:
-        yield Unproven(path, spec.fact.note or f"a {kind} here is reported both ways", spec.fact, spec.instead)
+        yield Unproven(
+            path, spec.fact.note or f"a {kind} here is reported both ways", spec.fact, spec.instead
+        )
         return
     if not _is_of(vocabulary, spec.kinds, value):
         if value is None:

@@ -6,10 +6,12 @@ send: a field we do not know is information there, not failure.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from harness.dialects.model import Acceptance, Dialect, Field, Shape, Vocabulary
 from harness.messages import Side
+from harness.validation import Schema
 
 _JSON = frozenset({"string", "integer", "number", "boolean", "null", "object", "array"})
 
@@ -35,6 +37,13 @@ def event_schema(dialect: Dialect, side: Side, type_: str) -> dict[str, Any] | N
         "required": required,
         "$defs": builder.definitions(),
     }
+
+
+@cache
+def compiled_schema(dialect: Dialect, side: Side, type_: str) -> Schema | None:
+    """The compiled schema of one event type, made once; None where the dialect has no such event."""
+    schema = event_schema(dialect, side, type_)
+    return None if schema is None else Schema(schema)
 
 
 class _Builder:

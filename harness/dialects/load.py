@@ -92,8 +92,8 @@ class _Reader:
             status=raw["status"],
             handshake=self._handshake(raw["handshake"]),
             service=self._service(raw["service"]),
-            client=self._vocabulary("client", raw["client"]),
-            server=self._vocabulary("server", raw["server"]),
+            client=self._vocabulary(raw["client"]),
+            server=self._vocabulary(raw["server"]),
             errors={name: self._error(name, spec) for name, spec in raw["errors"].items()},
             translation=_translation(raw["translation"]),
         )
@@ -112,29 +112,31 @@ class _Reader:
             return Unlisted(Acceptance.UNKNOWN, None, default)
         return Unlisted(Acceptance(raw["acceptance"]), raw.get("error"), self._fact(raw, default))
 
-    def _vocabulary(self, side: str, raw: Raw) -> Vocabulary:
+    def _vocabulary(self, raw: Raw) -> Vocabulary:
         default = self._fact(raw)
         shapes = {name: self._shape(name, spec or {}, default) for name, spec in raw["shapes"].items()}
         events: dict[str, EventSpec] = {}
         for type_, spec in raw["events"].items():
-            spec = spec or {}
-            fact = self._fact(spec, default)
-            shape = spec.get("shape") or f"event {type_}"
-            if "shape" not in spec:
-                shapes[shape] = self._shape(shape, {"fields": spec.get("fields", {})}, fact)
-            events[type_] = EventSpec(type_, shape, Acceptance(spec.get("acceptance", "accepted")), fact)
+            body = spec or {}
+            fact = self._fact(body, default)
+            shape = body.get("shape") or f"event {type_}"
+            if "shape" not in body:
+                shapes[shape] = self._shape(shape, {"fields": body.get("fields", {})}, fact)
+            events[type_] = EventSpec(type_, shape, Acceptance(body.get("acceptance", "accepted")), fact)
         unlisted = self._unlisted(raw.get("unlisted_event"), default)
         return Vocabulary(events, shapes, unlisted)
 
     def _shape(self, name: str, raw: Raw, default: Fact) -> Shape:
         fact = self._fact(raw, default)
         fields = {key: self._field(key, spec, fact) for key, spec in raw.get("fields", {}).items()}
-        return Shape(name, fields, self._unlisted(raw.get("unlisted"), fact), raw.get("by"), raw.get("variants"))
+        return Shape(
+            name, fields, self._unlisted(raw.get("unlisted"), fact), raw.get("by"), raw.get("variants")
+        )
 
     def _field(self, name: str, raw: str | Raw, default: Fact) -> Field:
         if isinstance(raw, str):
-            kinds, *flags = (part.strip() for part in raw.split(","))
-            raw = {"is": kinds, "required": "required" in flags}
+            written, *flags = (part.strip() for part in raw.split(","))
+            raw = {"is": written, "required": "required" in flags}
             if "unknown" in flags:
                 raw = {**raw, "acceptance": "unknown"}
         kinds, of = _kinds(raw["is"])
@@ -229,9 +231,13 @@ class _Reader:
                 for spec in shape.fields.values():
                     for kind in (*spec.kinds, *spec.of):
                         if kind not in known:
-                            self._fail(f"/{side}/shapes/{shape.name}/fields/{spec.name}", f"unknown kind {kind!r}")
+                            self._fail(
+                                f"/{side}/shapes/{shape.name}/fields/{spec.name}", f"unknown kind {kind!r}"
+                            )
                     if spec.error is not None and spec.error not in dialect.errors:
-                        self._fail(f"/{side}/shapes/{shape.name}/fields/{spec.name}", f"unknown error {spec.error!r}")
+                        self._fail(
+                            f"/{side}/shapes/{shape.name}/fields/{spec.name}", f"unknown error {spec.error!r}"
+                        )
 
     def _fail(self, pointer: str, problem: str) -> None:
         line = self.document.line(pointer)

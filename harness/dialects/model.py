@@ -227,9 +227,9 @@ class ServiceFacts:
     null_previous_on_done: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
-    """One wire surface of the Realtime API."""
+    """One wire surface of the Realtime API. Compared and hashed by identity, so that tables can be cached."""
 
     name: str
     title: str

@@ -164,7 +164,7 @@ class DriverHost:
             self.observed.stage = "finished"
 
     def _note_log(self, level: str, logger: str, message: str) -> None:
-        self.observed.note_log(LogLine(level, logger, self._redacted(message)[:4000]))
+        self.observed.log.append(LogLine(level, logger, self._redacted(message)[:4000]))
 
     def _redacted(self, text: str) -> str:
         if self._key in text:

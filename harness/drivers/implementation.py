@@ -1,7 +1,7 @@
 """Names of implementations, and what they stand for.
 
-    NAME[@VERSION][:VARIANT][+FILE.py:FUNCTION]     a bundled driver; FUNCTION builds the shim under test
-    cmd:COMMAND                                     any program that speaks the driver protocol
+NAME[@VERSION][:VARIANT][+FILE.py:FUNCTION]     a bundled driver; FUNCTION builds the shim under test
+cmd:COMMAND                                     any program that speaks the driver protocol
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from harness.exceptions import UsageFault
 BUNDLED = ("reference", "openai", "rename-shim")
 """What a plain `check` judges."""
 
-_NAME = re.compile(r"^(?P<name>[a-z][a-z0-9-]*)(?:@(?P<version>[A-Za-z0-9.]+))?(?::(?P<variant>[a-z0-9-]+))?$")
+_NAME = re.compile(
+    r"^(?P<name>[a-z][a-z0-9-]*)(?:@(?P<version>[A-Za-z0-9.]+))?(?::(?P<variant>[a-z0-9-]+))?$"
+)
 
 _START_SECONDS = 30.0
 
@@ -55,7 +57,9 @@ def programs_folder() -> Path:
 
 @cache
 def _registry() -> dict[str, Any]:
-    value = read_document(Path(str(resources.files("harness.drivers").joinpath("implementations.yaml")))).value
+    value = read_document(
+        Path(str(resources.files("harness.drivers").joinpath("implementations.yaml")))
+    ).value
     assert isinstance(value, dict)
     return value
 
@@ -75,7 +79,9 @@ def parse_implementation(text: str) -> Implementation:
     plain, plus, shim = text.partition("+")
     match = _NAME.match(plain)
     if match is None or match["name"] not in _registry():
-        raise UsageFault(f"there is no implementation {text!r}", known=(*implementation_names(), "cmd:COMMAND"))
+        raise UsageFault(
+            f"there is no implementation {text!r}", known=(*implementation_names(), "cmd:COMMAND")
+        )
     entry = _registry()[match["name"]]
     version = match["version"] or entry.get("version")
     if match["version"] and "version" not in entry:
@@ -103,5 +109,7 @@ def _factory(shim: str) -> str:
         raise UsageFault(f"{shim!r} does not name a shim", hint="write +path/to/file.py:function")
     path = Path(file)
     if not path.is_file():
-        raise UsageFault(f"there is no file {file!r}", hint="the shim is named relative to the current folder")
+        raise UsageFault(
+            f"there is no file {file!r}", hint="the shim is named relative to the current folder"
+        )
     return f"{path.resolve()}:{function}"

@@ -1,9 +1,9 @@
 """Results as HTML: one page a dialect and an index, each a single file that loads nothing.
 
 Rules: every value is hostile, so all markup comes from the templates and the
-engine escapes the rest; ids and file names are made here, of safe characters
-only; a page's policy allows its own script and no other. Nothing is shown that
-the results do not say.
+engine escapes the rest; ids and file names are made of safe characters only; a
+page's policy allows its own script and no other. Nothing is shown that the
+results do not say.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GLYPHS = {
     "not-proven": "?",
     "deviation": "≈",
     "pass": "✓",
-    "finding": "✗",
+    "finding": "◆",
     "not-applicable": "\N{EN DASH}",
     "note": "i",
 }
@@ -53,7 +53,11 @@ _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n
 def render_page(
     header: Record, dialect: Record, cases: list[Record], end: Record, *, index: str | None = None
 ) -> str:
-    """The page of one dialect. `index` is where the overview stands, if there is one."""
+    """The page of one dialect.
+
+    `end` is the footer line, empty where the results have none; `index` is
+    where the overview stands, if there is one.
+    """
     section = gather_section(dialect, cases, None)
     lines = [header, *cases, *([end] if end else [])]
     return _render("page.html.j2", header, end, section=section, index=_href(index), results=_embedded(lines))
@@ -105,7 +109,7 @@ def _render(template: str, header: Record, end: Record, **values: Any) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _ENVIRONMENT.get_template(template).render(
         header=header,
-        end=end.get("end"),
+        end=end["end"] if end else None,
         script=Markup(script),  # noqa: S704 - a template of ours, without values
         digest=digest,
         **values,

@@ -121,7 +121,11 @@ class Playback(Service):
             same = self._with_recorded_ids(same)
             return Origin.RECORDED if same in self.recording.user_contents else Origin.MODELLED
         if type_ == "input_audio_buffer.commit":
-            return Origin.RECORDED if any(a.barrier.audio_bytes for a in self.recording.answers) else Origin.MODELLED
+            return (
+                Origin.RECORDED
+                if any(a.barrier.audio_bytes for a in self.recording.answers)
+                else Origin.MODELLED
+            )
         return Origin.MODELLED
 
     def _recorded_session(self) -> bool:
@@ -217,4 +221,3 @@ def _replaced(value: Any, ids: dict[str, str]) -> Any:
 
 def _fields(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in entry.__dataclass_fields__}
-

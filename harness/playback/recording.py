@@ -67,7 +67,9 @@ class RecordedAnswer:
 
     @property
     def audio(self) -> bytes:
-        chunks = (event["delta"] for _, event in self.events if event["type"] == "response.output_audio.delta")
+        chunks = (
+            event["delta"] for _, event in self.events if event["type"] == "response.output_audio.delta"
+        )
         return b"".join(decode_audio(chunk) or b"" for chunk in chunks)
 
 
@@ -88,9 +90,7 @@ def read_recording(cassette: Cassette, dialect: Dialect) -> Recording:
     for interaction in cassette.interactions:
         if interaction.event is not None:
             reader.take(interaction.t, interaction.side, interaction.event)
-    return Recording(
-        reader.created, tuple(reader.updated), tuple(reader.items), tuple(reader.answers)
-    )
+    return Recording(reader.created, tuple(reader.updated), tuple(reader.items), tuple(reader.answers))
 
 
 class _Reader:
@@ -150,7 +150,7 @@ class _Reader:
 
 
 def _belongs(answer: list[tuple[float, Json]], event: Json) -> bool:
-    """Whether an event is part of the open answer: the response's own, and its items' as the conversation's."""
+    """Whether an event is part of the open answer: the response's own, and those of its items."""
     if event["type"].startswith(_FLOATING):
         return False
     if event["type"].startswith("response."):

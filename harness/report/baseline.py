@@ -68,7 +68,9 @@ def load_baseline(path: Path) -> Baseline:
         if entry["case"] in known:
             pointer = f"/known/{index}/case"
             line = document.line(pointer)
-            raise BaselineFault(str(path), f"{entry['case']!r} stands there twice", line=line, pointer=pointer)
+            raise BaselineFault(
+                str(path), f"{entry['case']!r} stands there twice", line=line, pointer=pointer
+            )
         known[entry["case"]] = KnownFailure(entry["case"], entry["verdict"], tuple(entry["findings"]))
     return Baseline(known)
 

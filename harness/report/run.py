@@ -51,7 +51,9 @@ class Run:
             for result in self.results
             if result.verdict in BAD and not self.baseline.expects(result)
         ]
-        return RunEnd(dict(counts), tuple(unexpected), tuple(self.baseline.stale(self.results, complete=self.complete)))
+        return RunEnd(
+            dict(counts), tuple(unexpected), tuple(self.baseline.stale(self.results, complete=self.complete))
+        )
 
 
 def header_line(run: Run) -> Json:

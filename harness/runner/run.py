@@ -16,7 +16,8 @@ from harness.findings import Verdict
 from harness.observations import LogLine, Observed
 from harness.playback import Fault
 from harness.report import CaseResult
-from harness.runner.case import PATIENCE, CasePlan, run_case
+from harness.runner.case import CasePlan, run_case
+from harness.runner.drive import PATIENCE
 from harness.scenario import Scenario, plan_intents
 from harness.service import Exchange
 
@@ -49,7 +50,9 @@ def plan_run(selection: Selection) -> list[CasePlan]:
                 )
             cassette = load_cassette(path)
             if cassette.header.dialect != dialect.name:
-                raise UsageFault(f"{path} is a cassette of {cassette.header.dialect!r}, not of {dialect.name!r}")
+                raise UsageFault(
+                    f"{path} is a cassette of {cassette.header.dialect!r}, not of {dialect.name!r}"
+                )
             plans.extend(
                 CasePlan(implementation, dialect, scenario, cassette, selection.faults)
                 for implementation in selection.implementations
@@ -92,7 +95,7 @@ async def run_all(
 def _harness_error(plan: CasePlan, reason: str, log: str) -> CaseResult:
     observed = Observed()
     for line in log.splitlines():
-        observed.note_log(LogLine("ERROR", "harness", line))
+        observed.log.append(LogLine("ERROR", "harness", line))
     return CaseResult(
         id=plan.id,
         title=plan.scenario.title,

@@ -39,43 +39,70 @@ class Plan:
 
 def plan_intents(scenario: Scenario) -> Plan:
     """The plan of a scenario; raises ScenarioFault for a client event no user can ask for."""
-    session: Json | None = None
-    intents: list[Intent] = []
-    pending: list[tuple[str, tuple[tuple[str, Any], ...]]] = []
+    planner = _Planner(scenario)
     for step in scenario.steps:
-        if not isinstance(step, Send):
-            continue
-        type_ = step.event["type"]
-        if type_ == "session.update":
-            if session is None:
-                session = step.event["session"]
-            else:
-                intents.append(Intent("update", (("session", step.event["session"]),), 0))
-        elif type_ == "input_audio_buffer.append":
-            assert step.audio is not None
-            audio = base64.b64encode(step.audio.pcm).decode("ascii")
-            pending.append(("speak", (("audio", audio), ("rate", RATE), ("end", "silence"))))
-        elif type_ == "input_audio_buffer.commit" and pending and pending[-1][0] == "speak":
-            pending[-1] = ("speak", (*pending[-1][1][:2], ("end", "commit")))
-        elif type_ == "conversation.item.create":
-            text = _user_text(step.event)
-            if text is not None:
-                pending.append(("say", (("text", text),)))
-            elif step.event["item"].get("type") != "function_call_output":
-                raise _not_plannable(scenario, type_)
-        elif type_ == "response.create":
-            if pending:
-                intents.extend(Intent(kind, fields, 0) for kind, fields in pending[:-1])
-                intents.append(Intent(*pending[-1], answers=1))
-                pending = []
-            elif intents:
-                intents[-1] = Intent(intents[-1].kind, intents[-1].fields, intents[-1].answers + 1)
-            else:
-                raise _not_plannable(scenario, type_)
+        if isinstance(step, Send):
+            planner.fold(step)
+    return planner.plan()
+
+
+class _Planner:
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.session: Json | None = None
+        self.intents: list[Intent] = []
+        self.turn: list[Intent] = []
+        """What the user says before an answer is asked for."""
+
+    def fold(self, step: Send) -> None:
+        rules = {
+            "session.update": self._configure,
+            "input_audio_buffer.append": self._speak,
+            "input_audio_buffer.commit": self._commit,
+            "conversation.item.create": self._say,
+            "response.create": self._ask,
+        }
+        rule = rules.get(step.event["type"])
+        if rule is None:
+            raise _not_plannable(self.scenario, step.event["type"])
+        rule(step)
+
+    def plan(self) -> Plan:
+        return Plan(self.session or self.scenario.wanted_session, (*self.intents, *self.turn))
+
+    def _configure(self, step: Send) -> None:
+        if self.session is None:
+            self.session = step.event["session"]
         else:
-            raise _not_plannable(scenario, type_)
-    intents.extend(Intent(kind, fields, 0) for kind, fields in pending)
-    return Plan(session or scenario.wanted_session, tuple(intents))
+            self.intents.append(Intent("update", (("session", step.event["session"]),), 0))
+
+    def _speak(self, step: Send) -> None:
+        if step.audio is None:
+            raise _not_plannable(self.scenario, step.event["type"])
+        audio = base64.b64encode(step.audio.pcm).decode("ascii")
+        self.turn.append(Intent("speak", (("audio", audio), ("rate", RATE), ("end", "silence")), 0))
+
+    def _commit(self, step: Send) -> None:
+        if not self.turn or self.turn[-1].kind != "speak":
+            raise _not_plannable(self.scenario, step.event["type"])
+        spoken = self.turn[-1]
+        self.turn[-1] = Intent("speak", (*spoken.fields[:2], ("end", "commit")), 0)
+
+    def _say(self, step: Send) -> None:
+        text = _user_text(step.event)
+        if text is not None:
+            self.turn.append(Intent("say", (("text", text),), 0))
+        elif step.event["item"].get("type") != "function_call_output":
+            raise _not_plannable(self.scenario, step.event["type"])
+
+    def _ask(self, step: Send) -> None:
+        """An answer belongs to what the user said last; one more follows a tool's result."""
+        self.intents.extend(self.turn)
+        self.turn = []
+        if not self.intents:
+            raise _not_plannable(self.scenario, step.event["type"])
+        last = self.intents[-1]
+        self.intents[-1] = Intent(last.kind, last.fields, last.answers + 1)
 
 
 def _user_text(event: Json) -> str | None:

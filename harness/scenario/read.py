@@ -50,7 +50,9 @@ class _Reader:
             tools=tools,
             steps=(),
             floating=tuple(raw.get("floating", ())),
-            answers=tuple(self.answer(answer, f"/answers/{i}") for i, answer in enumerate(raw.get("answers", ()))),
+            answers=tuple(
+                self.answer(answer, f"/answers/{i}") for i, answer in enumerate(raw.get("answers", ()))
+            ),
             heard=tuple(raw.get("heard", ())),
         )
         steps = tuple(self.step(step, f"/steps/{index}", scenario) for index, step in enumerate(raw["steps"]))
@@ -89,7 +91,9 @@ class _Reader:
         if isinstance(raw, str):
             return _repeated(raw, One(raw.rstrip("+?*")))
         if "any" in raw:
-            return Interleaved(tuple(self.sequence(part, f"{at}/any/{i}") for i, part in enumerate(raw["any"])))
+            return Interleaved(
+                tuple(self.sequence(part, f"{at}/any/{i}") for i, part in enumerate(raw["any"]))
+            )
         if "optional" in raw:
             return Perhaps(self.sequence(raw["optional"], f"{at}/optional"))
         name = raw["event"]
@@ -117,13 +121,15 @@ class _Reader:
         try:
             with wave.open(io.BytesIO(path.read_bytes())) as wav:
                 if (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) != (RATE, 1, 2):
-                    found = f"{wav.getframerate()} Hz, {wav.getnchannels()} channels, {8 * wav.getsampwidth()} bit"
+                    found = f"{wav.getframerate()} Hz, {wav.getnchannels()} ch, {8 * wav.getsampwidth()} bit"
                     self.fail(at, f"{name!r} has {found}", f"{RATE} Hz, 1 channel, 16 bit")
                 if wav.getnframes() > MAX_AUDIO_SECONDS * RATE:
                     self.fail(at, f"{name!r} is longer than {MAX_AUDIO_SECONDS} s")
                 return Audio(name, wav.readframes(wav.getnframes()))
         except OSError as error:
-            self.fail(at, f"{name!r} cannot be read: {error.strerror or error}", "a WAV file beside the scenario")
+            self.fail(
+                at, f"{name!r} cannot be read: {error.strerror or error}", "a WAV file beside the scenario"
+            )
         except (wave.Error, EOFError) as error:
             self.fail(at, f"{name!r} is no WAV file: {error}", f"WAV, {RATE} Hz, mono, 16 bit")
 

@@ -32,9 +32,7 @@ class One:
         known = dict(bound)
         for path, wanted in self.where:
             value = get_path(event, path)
-            if isinstance(wanted, str) and wanted.startswith("$"):
-                wanted = known.get(wanted[1:], MISSING)
-            if value is MISSING or value != wanted:
+            if value is MISSING or value != _meant(wanted, known):
                 return None
         for name, path in self.capture:
             value = get_path(event, path)
@@ -46,6 +44,11 @@ class One:
     def __str__(self) -> str:
         conditions = ", ".join(f"{path} = {value!r}" for path, value in self.where)
         return self.type + (f" where {conditions}" if conditions else "")
+
+
+def _meant(wanted: Any, known: Mapping[str, Any]) -> Any:
+    """A wanted value, or the captured one that `$name` stands for."""
+    return known.get(wanted[1:], MISSING) if isinstance(wanted, str) and wanted.startswith("$") else wanted
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def answer_events(answer: Answer, frame: ResponseFrame, mint: IdMint) -> Iterato
         text_only = frame.session.get("output_modalities") == ["text"]
         item, middle = _text(_words_of(answer), mint) if text_only else _speech(_spoken(answer), mint)
     item_id = item["id"]
-    started = {**item, "status": "in_progress"}
-    started.update({"arguments": ""} if isinstance(answer, Call) else {"content": []})
+    started: Json = {**item, "status": "in_progress"}
+    started.update(arguments="") if isinstance(answer, Call) else started.update(content=[])
     place = {"response_id": frame.response_id, "output_index": 0}
     yield {"type": "response.output_item.added", **place, "item": started}
     yield {"type": "conversation.item.added", "previous_item_id": None, "item": copy.deepcopy(started)}
@@ -89,14 +89,22 @@ def _spoken(answer: Speech | Text) -> tuple[str, bytes]:
 
 
 def _message(mint: IdMint, part: Json) -> Json:
-    return {"id": mint.mint("item"), "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    return {
+        "id": mint.mint("item"),
+        "type": "message",
+        "status": "completed",
+        "role": "assistant",
+        "content": [part],
+    }
 
 
 def _text(text: str, mint: IdMint) -> tuple[Json, list[Json]]:
     at = {"output_index": 0, "content_index": 0}
     events: list[Json] = [{"type": "response.content_part.added", **at, "part": {"type": "text", "text": ""}}]
-    for token in tokens(text):
-        events.append({"type": "response.output_text.delta", **at, "delta": token, **_padding(token, mint)})
+    events.extend(
+        {"type": "response.output_text.delta", **at, "delta": token, **_padding(token, mint)}
+        for token in tokens(text)
+    )
     events.append({"type": "response.output_text.done", **at, "text": text})
     events.append({"type": "response.content_part.done", **at, "part": {"type": "text", "text": text}})
     return _message(mint, {"type": "output_text", "text": text}), events
@@ -113,7 +121,9 @@ def _speech(spoken: tuple[str, bytes], mint: IdMint) -> tuple[Json, list[Json]]:
         {"type": "response.output_audio.delta", **at, "delta": base64.b64encode(chunk).decode("ascii")}
         for chunk in audio_chunks(pcm)
     ]
-    events: list[Json] = [{"type": "response.content_part.added", **at, "part": {"type": "audio", "transcript": ""}}]
+    events: list[Json] = [
+        {"type": "response.content_part.added", **at, "part": {"type": "audio", "transcript": ""}}
+    ]
     events.extend(words[:_LEADING_TRANSCRIPTS])
     rest = words[_LEADING_TRANSCRIPTS:]
     for index in range(max(len(rest), len(sounds))):
@@ -121,7 +131,9 @@ def _speech(spoken: tuple[str, bytes], mint: IdMint) -> tuple[Json, list[Json]]:
         events.extend(rest[index : index + 1])
     events.append({"type": "response.output_audio.done", **at})
     events.append({"type": "response.output_audio_transcript.done", **at, "transcript": transcript})
-    events.append({"type": "response.content_part.done", **at, "part": {"type": "audio", "transcript": transcript}})
+    events.append(
+        {"type": "response.content_part.done", **at, "part": {"type": "audio", "transcript": transcript}}
+    )
     return _message(mint, {"type": "output_audio", "transcript": transcript}), events
 
 

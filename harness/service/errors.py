@@ -18,7 +18,12 @@ class _Occasion(Protocol):
 def error_event(spec: ErrorSpec, occasion: _Occasion, client_event_id: Any) -> Json:
     """The `error` event for one refusal, without its own event id."""
     path = getattr(occasion, "path", None)
-    fields = {"param": path, "value": occasion.value, "supported": occasion.expected, "expected": occasion.expected}
+    fields = {
+        "param": path,
+        "value": occasion.value,
+        "supported": occasion.expected,
+        "expected": occasion.expected,
+    }
     error: Json = {
         "type": spec.type,
         "code": spec.code,

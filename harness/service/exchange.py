@@ -94,7 +94,11 @@ class Exchange:
     def script(self, last: int = 12) -> str:
         """The last messages, one a line, for people."""
         shown = self.entries[-last:]
-        lines = [f"  … {len(self.entries) - len(shown)} messages before"] if len(shown) < len(self.entries) else []
+        lines = (
+            [f"  … {len(self.entries) - len(shown)} messages before"]
+            if len(shown) < len(self.entries)
+            else []
+        )
         for entry in shown:
             arrow = ">>" if entry.side is Side.CLIENT else "<<"
             name = entry.event["type"] if entry.event else f"(no event) {entry.raw!r:.60}"

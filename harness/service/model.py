@@ -71,7 +71,7 @@ class Supply:
 Supplier = Callable[[ResponseRequest], Supply | None]
 
 
-class Refused(Exception):  # noqa: N818 - control flow within this module, not an error of ours
+class Refused(Exception):
     """Raised by a rule: the service answers with this error and changes nothing."""
 
     def __init__(self, error: str, value: Any = None, expected: Any = None) -> None:
@@ -207,8 +207,6 @@ class Service:
     def receive(self, frame: str | bytes) -> None:
         """Takes one frame of the client; what it leads to comes out of `pop`."""
         try:
-            if isinstance(frame, bytes):
-                raise MessageFault("a binary frame; the protocol is JSON text")
             event = parse_event(frame)
         except MessageFault as fault:
             shown = frame[:200] if isinstance(frame, str) else repr(frame[:100])
@@ -222,9 +220,7 @@ class Service:
         waived = self.lenient and event["type"] in ("session.update", "response.create")
         accepted = _without(event, refusals) if waived else event
         canonical = self.translator.to_canonical(Side.CLIENT, accepted).events
-        number = self._log(
-            Side.CLIENT, event, canonical=canonical, refusals=refusals, unproven=unproven
-        )
+        number = self._log(Side.CLIENT, event, canonical=canonical, refusals=refusals, unproven=unproven)
         if refusals and not waived:
             self._refuse(refusals[0], event)
             self.refused(canonical[0])
@@ -422,7 +418,7 @@ class Service:
                 ResponseStart(entry, start.session, start.items, start.origin, start.why_modelled)
             )
 
-    def acknowledgement(self, event: Json) -> Origin:  # noqa: ARG002 - playback looks at the event
+    def acknowledgement(self, event: Json) -> Origin:
         """Where the acknowledgement of a client event comes from."""
         return Origin.MODELLED
 

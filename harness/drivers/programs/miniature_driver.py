@@ -259,7 +259,7 @@ class SpawnsChild(ReferenceDriver):
         await super().start(start)
 
 
-def print_garbage(driver: Driver) -> None:
+def print_garbage(_driver: Driver) -> None:
     """Answers the start, and every line after it, with what is neither JSON nor UTF-8."""
     garbage = b"\x00\xff\xfe{not json\x80\n"
     os.write(1, garbage)
