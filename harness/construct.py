@@ -11,6 +11,7 @@ import zlib
 from harness import __version__
 from harness.cassette import Cassette, Close, Header, Interaction, Provenance
 from harness.dialects import Dialect
+from harness.dialects.model import DEPLOYMENT
 from harness.exceptions import RecordingFault
 from harness.messages import Side, render_event
 from harness.scenario import Scenario
@@ -20,18 +21,7 @@ from harness.service import Service
 UNIX_TIME = 1_767_225_600
 """2026-01-01 00:00 UTC: the virtual clock of every constructed cassette."""
 
-DEPLOYMENT = "gpt-realtime"
-
 EVIDENCE = "documented and recorded facts of the dialect table; see harness/dialects/data"
-
-
-def handshake_query(dialect: Dialect, deployment: str = DEPLOYMENT) -> tuple[tuple[str, str], ...]:
-    """The query of a right handshake."""
-    return tuple(
-        (rule.name, rule.value if rule.value is not None else deployment)
-        for rule in dialect.handshake.query
-        if rule.required
-    )
 
 
 def construct_cassette(scenario: Scenario, dialect: Dialect) -> Cassette:
@@ -62,7 +52,7 @@ def construct_cassette(scenario: Scenario, dialect: Dialect) -> Cassette:
         dialect=dialect.name,
         api_version=dialect.api_version,
         path=dialect.handshake.path,
-        query=handshake_query(dialect),
+        query=dialect.handshake.right_query(DEPLOYMENT),
         scenario=scenario.name,
         provenance=Provenance.CONSTRUCTED,
         origin=(("evidence", EVIDENCE),),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.checks.record import CaseRecord
+from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, NotProven, check
 from harness.diff import changes
-from harness.findings import Finding, Severity
+from harness.findings import Basis, Finding, Severity
 from harness.messages import MISSING, Json, get_path
 
 _LEAVES = (
@@ -62,7 +62,7 @@ def lost(record: CaseRecord) -> Iterator[Finding]:
             message=f"{path} was asked for and is not in the effective session{because}.",
             expected=value,
             actual=shown,
-            basis=(record.basis,),
+            basis=(record.basis, *_field_basis(record, path)),
             mend=_mend(record, path),
             diff=changes(value, _comparable(value, shown), path),
             at=at,
@@ -79,7 +79,7 @@ def effective_modality(record: CaseRecord) -> Iterator[Finding]:
             code="modality.effective",
             severity=Severity.FAIL,
             path="session.output_modalities",
-            message=f"the scenario wants {wanted} and the effective session says {actual}.",
+            message=f"the scenario wants {wanted} and the effective session says {actual} (canonical form).",
             expected=wanted,
             actual=actual,
             basis=(record.basis,),
@@ -115,6 +115,14 @@ def _comparable(wanted: Any, actual: Any) -> Any:
     if isinstance(wanted, dict) and isinstance(actual, dict):
         return {key: actual[key] for key in wanted if key in actual}
     return actual
+
+
+def _field_basis(record: CaseRecord, path: str) -> tuple[Basis, ...]:
+    """What says that the dialect has a place for the field."""
+    wire = next((row.wire for row in record.dialect.translation.session if row.canonical == path), None)
+    shape = record.dialect.client.shapes["session_request"]
+    spec = shape.fields.get(wire or path.split(".")[0])
+    return basis_of(spec.fact) if spec is not None else ()
 
 
 def _mend(record: CaseRecord, path: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harness.dialects import Acceptance, Dialect, Fact, Refusal
+from harness.dialects import Dialect, Fact, Refusal
 from harness.findings import Basis
 from harness.messages import Json
 from harness.observations import Observed
-from harness.playback import RecordedAnswer
+from harness.recording import RecordedAnswer
 from harness.scenario import Plan, Scenario
 from harness.service import Entry, Exchange, Handshake
 
@@ -62,10 +62,3 @@ class CaseRecord:
 
 def basis_of(fact: Fact) -> tuple[Basis, ...]:
     return (Basis(fact.evidence, fact.source),)
-
-
-def dialect_field_acceptance(dialect: Dialect, shape: str, name: str) -> Acceptance | None:
-    """Whether a dialect's client shape knows a field, and what becomes of it."""
-    found = dialect.client.shapes.get(shape)
-    spec = found.fields.get(name) if found else None
-    return spec.acceptance if spec else None

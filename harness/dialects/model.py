@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+DEPLOYMENT = "gpt-realtime"
+"""The deployment that scenarios are played with; on Azure its name is the customer's choice."""
+
 
 class Evidence(StrEnum):
     """How well an expectation is known, best first."""
@@ -205,6 +208,10 @@ class Handshake:
     auth: tuple[str, ...]
     auth_fact: Fact
     refusals: Mapping[str, HandshakeRefusal]
+
+    def right_query(self, deployment: str) -> tuple[tuple[str, str], ...]:
+        """The query of a right handshake, in the order of the table."""
+        return tuple((rule.name, rule.value or deployment) for rule in self.query if rule.required)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from harness.cassette import Cassette
 from harness.dialects import Dialect
 from harness.messages import Json, Side
 from harness.playback.faults import Fault
-from harness.playback.recording import Barrier, RecordedAnswer, read_recording, without_ids
+from harness.recording import Barrier, RecordedAnswer, read_recording, without_ids
 from harness.service import Entry, Origin, Outgoing, ResponseRequest, Service, Supply
 from harness.service.effective import response_fields
 from harness.service.model import STOCK_ANSWER

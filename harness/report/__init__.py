@@ -1,16 +1,19 @@
 """The results of a run: one case as a value, and the run as JSON Lines with a schema."""
 
-from harness.report.baseline import Baseline, KnownFailure, load_baseline
+from harness.report.baseline import BAD, NO_BASELINE, Baseline, KnownFailure, baseline_value, load_baseline
 from harness.report.case import CaseId, CaseResult, case_line
 from harness.report.run import Run, RunEnd, footer_line, header_line, render_lines, results_lines
 
 __all__ = [
+    "BAD",
+    "NO_BASELINE",
     "Baseline",
     "CaseId",
     "CaseResult",
     "KnownFailure",
     "Run",
     "RunEnd",
+    "baseline_value",
     "case_line",
     "footer_line",
     "header_line",

@@ -11,8 +11,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from harness.construct import DEPLOYMENT, handshake_query
 from harness.dialects import Dialect
+from harness.dialects.model import DEPLOYMENT
 from harness.drivers import DriverHost
 from harness.messages import Json
 from harness.scenario import Plan, Scenario
@@ -103,7 +103,7 @@ def start_message(
     dialect: Dialect, scenario: Scenario, plan: Plan, *, origin: str, key: str, factory: str | None
 ) -> Json:
     """The `start` line of the driver protocol: everything a driver is told."""
-    query = dict(handshake_query(dialect, DEPLOYMENT))
+    query = dict(dialect.handshake.right_query(DEPLOYMENT))
     path = dialect.handshake.path
     text = "&".join(f"{name}={value}" for name, value in query.items())
     return {

@@ -1,0 +1,77 @@
+"""`realtime-harness check`: runs the cases, shows the table, writes the report."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import __version__
+from harness.bundled import baseline_file
+from harness.cli.select import select_dialects, select_scenarios
+from harness.cli.terminal import Terminal
+from harness.documents import dump_document
+from harness.drivers import BUNDLED, Environments, parse_implementation
+from harness.html import write_pages
+from harness.playback import fault_named
+from harness.redaction import Redactor
+from harness.report import NO_BASELINE, Run, baseline_value, load_baseline, render_lines, results_lines
+from harness.runner import PATIENCE, Selection, plan_run, run_all
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; returns the run's exit code."""
+    names = dict.fromkeys(options.implementation or BUNDLED)
+    faults = tuple(fault_named(name) for name in options.fault or ())
+    baseline = NO_BASELINE if options.no_baseline else load_baseline(options.baseline or baseline_file())
+    selection = Selection(
+        implementations=tuple(parse_implementation(name) for name in names),
+        dialects=select_dialects(options.dialect),
+        scenarios=select_scenarios(options.scenario),
+        faults=faults,
+        cassettes=options.cassettes,
+    )
+    plans = plan_run(selection)
+    _prepare_folder(options.output)
+    terminal = Terminal(len(plans))
+    record = Run(
+        tool=f"realtime-harness {__version__}",
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        dialects=selection.dialects,
+        faults=tuple(fault.name for fault in faults),
+        baseline=baseline,
+        complete=not (options.dialect or options.scenario or faults),
+    )
+    with terminal.progress():
+        record.results = asyncio.run(
+            run_all(
+                plans,
+                Environments(progress=terminal.say),
+                parallel=options.parallel,
+                patience=options.patience or PATIENCE,
+                ended=terminal.case_ended,
+            )
+        )
+    pages = write_report(record, options.output)
+    terminal.show(record, verbose=options.verbose)
+    terminal.show_pages(pages, options.output)
+    if options.write_baseline:
+        options.write_baseline.write_text(dump_document(baseline_value(record.results)), encoding="utf-8")
+        terminal.say(f"baseline written: {options.write_baseline}")
+    return record.end().exit
+
+
+def write_report(record: Run, folder: Path) -> list[Path]:
+    """Writes `results.jsonl` and the HTML pages; returns the pages, the overview first."""
+    lines = results_lines(record, Redactor())
+    (folder / "results.jsonl").write_text("".join(render_lines(lines)), encoding="utf-8")
+    return write_pages(lines, folder)
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Makes the folder and has git ignore what is in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")

@@ -1,0 +1,28 @@
+"""`realtime-harness construct`: the bundled cassettes, from the scenarios and the dialect tables."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.cli.select import select_dialects, select_scenarios
+from harness.construct import construct_cassette
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the cassettes; with --check compares them and exits 1 where one differs."""
+    different = 0
+    for dialect in select_dialects(options.dialect):
+        for scenario in select_scenarios(options.scenario):
+            if not scenario.applies_to(dialect.name):
+                continue
+            path = options.output / dialect.name / f"{scenario.name}.jsonl"
+            text = "".join(f"{line}\n" for line in construct_cassette(scenario, dialect).lines())
+            same = path.exists() and path.read_text(encoding="utf-8") == text
+            if options.check:
+                different += not same
+                print(f"{'same' if same else 'DIFFERS'}  {path}")
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                print(f"{'unchanged' if same else 'written'}  {path}")
+    return 1 if different else 0

@@ -1,0 +1,159 @@
+"""The command line: what can be asked for, and what each answer means to the shell.
+
+Exit codes: 0 as expected; 1 a case failed or was not proven beyond the
+baseline, or a baseline entry is stale; 2 wrong usage, a broken file, or a fault
+of the harness; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import __version__
+from harness.exceptions import HarnessError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except HarnessError as error:
+        print(f"realtime-harness: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("realtime-harness: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="realtime-harness",
+        description="Record-and-replay conformance tests for clients of the Azure OpenAI Realtime API.",
+        epilog="Exit codes: 0 as expected, 1 not as expected, 2 usage, broken file or harness fault.",
+    )
+    parser.add_argument("--version", action="version", version=f"realtime-harness {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _check(commands)
+    _record(commands)
+    _construct(commands)
+    _validate(commands)
+    _driver_test(commands)
+    return parser
+
+
+def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import check  # noqa: PLC0415 - each command loads what it needs
+
+    parser = commands.add_parser(
+        "check", help="judge implementations against replayed sessions, and write the report"
+    )
+    parser.add_argument(
+        "-i",
+        "--implementation",
+        action="append",
+        metavar="NAME",
+        help="NAME[@VERSION][:VARIANT][+SHIM.py:FUNCTION] or cmd:COMMAND; may be repeated "
+        "(default: the bundled ones)",
+    )
+    parser.add_argument("-d", "--dialect", action="append", metavar="NAME", help="default: all")
+    parser.add_argument(
+        "-s",
+        "--scenario",
+        action="append",
+        metavar="NAME",
+        help="a bundled name or a file; default: all bundled",
+    )
+    parser.add_argument(
+        "--fault", action="append", metavar="NAME", help="misbehave on purpose; may be repeated"
+    )
+    parser.add_argument("--cassettes", type=Path, metavar="DIR", help="DIR/DIALECT/SCENARIO.jsonl")
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="the known failures (default: the bundled)"
+    )
+    parser.add_argument("--no-baseline", action="store_true", help="expect no failure at all")
+    parser.add_argument(
+        "--write-baseline", type=Path, metavar="FILE", help="write what was found as a baseline"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("reports"), metavar="DIR", help="default: reports"
+    )
+    parser.add_argument("-n", "--parallel", type=_positive, default=3, metavar="N", help="cases side by side")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="silence after which a turn is given up",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="show every finding in full")
+    parser.set_defaults(run=check.run)
+
+
+def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import record  # noqa: PLC0415
+
+    parser = commands.add_parser("record", help="play a scenario against a server and write the cassette")
+    parser.add_argument("scenario", help="a bundled name or a file")
+    parser.add_argument(
+        "--url", required=True, help="the whole URL, with api-version and deployment or model"
+    )
+    parser.add_argument("--dialect", metavar="NAME", help="default: the one the URL leads to")
+    parser.add_argument(
+        "--key-variable",
+        default="AZURE_OPENAI_API_KEY",
+        metavar="NAME",
+        help="the environment variable that holds the key (default: AZURE_OPENAI_API_KEY)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: cassettes/DIALECT/SCENARIO.jsonl"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing cassette")
+    parser.set_defaults(run=record.run)
+
+
+def _construct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import construct  # noqa: PLC0415
+
+    parser = commands.add_parser(
+        "construct", help="make the cassettes of the scenarios from the dialect tables, without a server"
+    )
+    parser.add_argument("-s", "--scenario", action="append", metavar="NAME", help="default: all bundled")
+    parser.add_argument("-d", "--dialect", action="append", metavar="NAME", help="default: all")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("cassettes"), metavar="DIR", help="default: cassettes"
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file differs")
+    parser.set_defaults(run=construct.run)
+
+
+def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import validate  # noqa: PLC0415
+
+    parser = commands.add_parser("validate", help="check scenario, cassette, dialect and baseline files")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.set_defaults(run=validate.run)
+
+
+def _driver_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import driver_test  # noqa: PLC0415
+
+    parser = commands.add_parser(
+        "driver-test", help="test a driver alone: does it speak the driver protocol?"
+    )
+    parser.add_argument("implementation", help="as for check; your own: cmd:COMMAND")
+    parser.add_argument("-d", "--dialect", metavar="NAME", help="default: each in turn")
+    parser.set_defaults(run=driver_test.run)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

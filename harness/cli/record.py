@@ -1,0 +1,51 @@
+"""`realtime-harness record`: plays a scenario against a server and writes the cassette."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from harness.cli.select import select_dialects, select_scenarios
+from harness.exceptions import UsageFault
+from harness.messages import Side
+from harness.recorder import Target, dialect_of, record
+
+
+def run(options: argparse.Namespace) -> int:
+    """Records one cassette; raises HarnessError where it does not come about."""
+    (scenario,) = select_scenarios([options.scenario])
+    target = _target(options)
+    if not scenario.applies_to(target.dialect.name):
+        raise UsageFault(f"{scenario.name!r} does not apply to {target.dialect.name!r}")
+    path = options.output or Path("cassettes") / target.dialect.name / f"{scenario.name}.jsonl"
+    if path.exists() and not options.force:
+        raise UsageFault(f"{path} exists", hint="--force replaces it, --output writes another")
+
+    def show(side: Side, type_: str) -> None:
+        print(f"{'>>' if side is Side.CLIENT else '<<'} {type_}", file=sys.stderr)
+
+    cassette = asyncio.run(record(scenario, target, path, show))
+    print(f"recorded {len(cassette.interactions)} interactions in {target.dialect.name}: {path}")
+    return 0
+
+
+def _target(options: argparse.Namespace) -> Target:
+    key = os.environ.get(options.key_variable)
+    if not key:
+        raise UsageFault(
+            f"the environment variable {options.key_variable} is empty",
+            hint=f"export {options.key_variable}=… ; the key is never taken from the command line, "
+            "where others can read it",
+        )
+    dialects = select_dialects([options.dialect] if options.dialect else None)
+    dialect = dialects[0] if options.dialect else dialect_of(options.url, dialects)
+    if dialect is None:
+        raise UsageFault(
+            "the URL leads to no dialect we know",
+            known=tuple(f"{d.name} ({d.handshake.path})" for d in dialects),
+            hint="check path and api-version, or name it with --dialect",
+        )
+    return Target(options.url, key, dialect)

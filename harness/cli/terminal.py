@@ -1,0 +1,170 @@
+"""What people see in a terminal. The one home of `rich`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from harness.findings import Finding, Severity, Verdict
+from harness.report import BAD, CaseResult, Run
+
+_GLYPHS = {
+    Verdict.PASS: ("✓", "green"),
+    Verdict.DEVIATION: ("~", "yellow"),
+    Verdict.NOT_PROVEN: ("?", "bold magenta"),
+    Verdict.FAIL: ("✗", "bold red"),
+    Verdict.HARNESS_ERROR: ("!", "bold white on red"),
+    Verdict.NOT_APPLICABLE: ("-", "dim"),
+}
+
+_SHOWN_CHANGES = 6
+
+
+class Terminal:
+    """Shows a run: progress while it goes, then the table and the findings."""
+
+    def __init__(self, cases: int, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=False)
+        self._cases = cases
+        self._ended = 0
+        self._progress: Progress | None = None
+        self._task: Any = None
+
+    def say(self, text: str) -> None:
+        self.console.print(escape(text))
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """A bar on a terminal; elsewhere a line for each case."""
+        if not self.console.is_terminal:
+            yield
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            self._progress = bar
+            self._task = bar.add_task("judging", total=self._cases)
+            yield
+            self._progress = None
+
+    def case_ended(self, result: CaseResult) -> None:
+        self._ended += 1
+        if self._progress is not None:
+            self._progress.update(self._task, advance=1, description=escape(str(result.id)))
+        else:
+            count = f"[{self._ended:>3}/{self._cases}]"
+            self.console.print(
+                escape(f"{count} {result.verdict:<13} {result.id} ({result.seconds:.1f} s)"),
+                soft_wrap=True,
+            )
+
+    def show(self, run: Run, *, verbose: bool) -> None:
+        """The verdict table, then what was found."""
+        for dialect in run.dialects:
+            results = [result for result in run.results if result.id.dialect == dialect.name]
+            if results:
+                self.console.print()
+                self.console.print(_table(run, dialect.title, results))
+        self._show_findings(run, verbose=verbose)
+        self._show_end(run)
+
+    def show_pages(self, pages: list[Path], folder: Path) -> None:
+        self.console.print()
+        for page in pages:
+            self.console.print(f"report:  {escape(str(page))}", soft_wrap=True)
+        self.console.print(f"results: {escape(str(folder / 'results.jsonl'))}", soft_wrap=True)
+
+    def _show_findings(self, run: Run, *, verbose: bool) -> None:
+        for result in run.results:
+            if result.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE) and not verbose:
+                continue
+            glyph, style = _GLYPHS[result.verdict]
+            known = " (known)" if run.baseline.expects(result) else ""
+            self.console.print()
+            self.console.print(
+                f"[{style}]{glyph} {result.verdict}{known}[/] {escape(str(result.id))}", soft_wrap=True
+            )
+            if not result.findings:
+                self._line("", result.reason)
+            findings = [f for f in result.findings if verbose or f.severity is not Severity.NOTE]
+            unexpected = result.verdict in BAD and not known
+            for finding in findings:
+                if verbose or unexpected:
+                    self._show_finding(finding)
+                else:
+                    self._line(finding.code, f"{finding.path}: {finding.message}")
+            if unexpected or verbose:
+                self._line("again", result.reproduce)
+
+    def _show_finding(self, finding: Finding) -> None:
+        self._line(finding.code, finding.message)
+        self._line("  expected", _shown(finding.expected))
+        self._line("  actual", _shown(finding.actual))
+        for change in finding.diff[:_SHOWN_CHANGES]:
+            sign = {"added": "+", "removed": "-", "changed": "±"}[change.kind]
+            values = {"added": [change.actual], "removed": [change.expected]}.get(
+                change.kind, [change.expected, change.actual]
+            )
+            self._line("  diff", f"{sign} {change.path}: " + " → ".join(_shown(value) for value in values))
+        if len(finding.diff) > _SHOWN_CHANGES:
+            self._line("  diff", f"… and {len(finding.diff) - _SHOWN_CHANGES} more, in the report")
+        for basis in finding.basis:
+            self._line("  evidence", f"{basis.evidence}: {basis.source}")
+        self._line("  mend", finding.mend)
+
+    def _line(self, label: str, text: str) -> None:
+        first, *rest = text.splitlines() or [""]
+        self.console.print(f"    [bold]{escape(label)}[/] {escape(first)}", soft_wrap=True)
+        for line in rest:
+            self.console.print(f"      {escape(line)}", soft_wrap=True)
+
+    def _show_end(self, run: Run) -> None:
+        end = run.end()
+        self.console.print()
+        counts = ", ".join(f"{end.verdicts[v]} {v}" for v in map(str, Verdict) if end.verdicts.get(v))
+        known = sum(run.baseline.expects(result) for result in run.results)
+        self.console.print(
+            f"{len(run.results)} cases: {counts}; {known} of the bad ones known in the baseline"
+        )
+        for case in end.unexpected:
+            self.console.print(f"[bold red]not in the baseline:[/] {escape(case)}", soft_wrap=True)
+        for entry in end.stale:
+            self.console.print(f"[bold red]stale in the baseline:[/] {escape(entry)}", soft_wrap=True)
+        verdict = {0: "[green]as expected[/]", 1: "[bold red]not as expected[/]"}
+        self.console.print(verdict.get(end.exit, "[bold red]the harness itself failed[/]"))
+
+
+def _table(run: Run, title: str, results: list[CaseResult]) -> Table:
+    scenarios = list(dict.fromkeys(result.id.scenario for result in results))
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    table.add_column("implementation", overflow="fold")
+    for scenario in scenarios:
+        table.add_column(scenario, overflow="fold")
+    for implementation in dict.fromkeys(result.id.implementation for result in results):
+        cells = {r.id.scenario: _cell(run, r) for r in results if r.id.implementation == implementation}
+        table.add_row(escape(implementation), *(cells.get(scenario, "") for scenario in scenarios))
+    kinds = {str(result.provenance.get("kind")) for result in results}
+    table.caption = f"cassettes: {', '.join(sorted(kinds))}"
+    return table
+
+
+def _cell(run: Run, result: CaseResult) -> str:
+    glyph, style = _GLYPHS[result.verdict]
+    text = f"[{style}]{glyph} {result.verdict}[/]"
+    if run.baseline.expects(result):
+        text += " [dim]known[/]"
+    if result.close_verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE):
+        text += f"\n[dim]close: {result.close_verdict}[/]"
+    return text
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 400 else text[:380] + " …"
