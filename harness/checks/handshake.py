@@ -29,7 +29,7 @@ def connection(record: CaseRecord) -> Iterator[Finding]:
         message="the implementation never connected",
         expected=f"a WebSocket connection to {record.dialect.handshake.path}",
         actual=last or "nothing",
-        basis=(Basis(Evidence.RECORDED, "this run: the server saw no request"),),
+        basis=(Basis(Evidence.DOCUMENTED, "what the harness asks of every implementation: docs/checks.md"),),
         mend="look at the log below: the implementation must dial the endpoint it is given",
     )
 

@@ -73,13 +73,13 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
 
 def _expected(refusal: Refusal) -> str:
     if refusal.instead:
-        return f"{refusal.instead} instead"
+        return f"{_place(refusal)} in place of {refusal.path}"
     return refusal.expected if refusal.expected != "no such field" else f"no {refusal.path!r}"
 
 
 def _mend(dialect: Dialect, refusal: Refusal) -> str:
     if refusal.instead:
-        return f"for {dialect.name}, send {refusal.instead} in place of {refusal.path}"
+        return f"for {dialect.name}, send {_place(refusal)} in place of {refusal.path}"
     if refusal.error == "missing_required_parameter":
         return f"add {refusal.path}: {refusal.expected}"
     if refusal.error == "unknown_parameter":
@@ -95,14 +95,16 @@ def _diff(event: Json | None, refusal: Refusal) -> tuple[Change, ...]:
         shown = refusal.value if sent is MISSING else sent
         found = [Change("added", refusal.path, None, shown)]
         if refusal.instead:
-            found.insert(0, Change("removed", _sibling(refusal), "(its place in this dialect)", None))
+            found.insert(0, Change("removed", _place(refusal), shown, None))
         return tuple(found)
     return changes(refusal.expected, refusal.value, refusal.path)
 
 
-def _sibling(refusal: Refusal) -> str:
+def _place(refusal: Refusal) -> str:
+    """Where the dialect has what was sent elsewhere, with the session or response it stands in."""
     holder = refusal.path.partition(".")[0]
-    return f"{holder}.{refusal.instead}"
+    names = [name.strip() for name in (refusal.instead or "").split(",")]
+    return ", ".join(f"{holder}.{name}" for name in names)
 
 
 @check("rename.client-event", "every client event has a name the dialect knows")

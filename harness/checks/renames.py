@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from harness.checks.record import CaseRecord
 from harness.checks.registry import NotApplicable, check
-from harness.dialects import Evidence
-from harness.findings import Basis, Finding, Severity
+from harness.findings import Finding, Severity
 
 _COMPLAINT = re.compile(
     r"(?i)un(?:known|implemented|handled|supported|expected|recogni[sz]ed)|"
@@ -38,7 +37,7 @@ def server_event(record: CaseRecord) -> Iterator[Finding]:
                 message=f"the implementation does not understand the service's {type_!r}.",
                 expected=f"{type_!r} understood as {canonical!r}" if canonical else f"{type_!r} understood",
                 actual=complaint[:500],
-                basis=(record.basis, Basis(Evidence.RECORDED, "the implementation's own log in this run")),
+                basis=(record.basis,),
                 mend=hint,
                 at=entry.number,
             )

@@ -9,7 +9,7 @@ from harness.checks.registry import NotApplicable, check
 from harness.dialects import Evidence
 from harness.findings import Basis, Finding, Severity
 
-_SEEN = Basis(Evidence.RECORDED, "seen in this run")
+_OURS = Basis(Evidence.DOCUMENTED, "what the harness asks of every implementation: docs/checks.md")
 
 _LAST_LINES = 15
 
@@ -32,7 +32,7 @@ def swallowed_exception(record: CaseRecord) -> Iterator[Finding]:
             message="the shim caught an exception of its own and told nobody.",
             expected="an error the user hears of, or an exception that ends the session",
             actual=exception.message,
-            basis=(_SEEN,),
+            basis=(_OURS,),
             mend=f"at {exception.where}: catch only what is expected there, and report it",
         )
         return
@@ -50,7 +50,7 @@ def silent_failure(record: CaseRecord) -> Iterator[Finding]:
         message="the implementation failed inside and only its log tells.",
         expected="an error the user hears of",
         actual=bad[0].message[:1000],
-        basis=(_SEEN,),
+        basis=(_OURS,),
         mend="hand failures of the receiving side to the user as errors",
     )
 
@@ -66,7 +66,7 @@ def ended(record: CaseRecord) -> Iterator[Finding]:
             message=f"the implementation crashed: exit code {observed.exit_code}.",
             expected="exit code 0",
             actual=_last_lines(record) or f"exit code {observed.exit_code}, no log",
-            basis=(_SEEN,),
+            basis=(_OURS,),
             mend="the last lines of its log say where",
         )
     elif observed.hung is not None:
@@ -78,7 +78,7 @@ def ended(record: CaseRecord) -> Iterator[Finding]:
             message=f"the implementation had to be stopped: it {observed.hung}.",
             expected="an end within its deadline",
             actual=_last_lines(record) or "no log",
-            basis=(_SEEN,),
+            basis=(_OURS,),
             mend="see the last lines of its log",
         )
 
@@ -96,7 +96,7 @@ def protocol(record: CaseRecord) -> Iterator[Finding]:
         message=f"{len(garbage)} line(s) on its standard output are not of the driver protocol.",
         expected="one JSON notice a line (see docs/drivers.md)",
         actual=garbage[:5],
-        basis=(_SEEN,),
+        basis=(_OURS,),
         mend="keep the framework's own prints away from the driver's standard output",
     )
 
@@ -111,6 +111,6 @@ def leaked_key(record: CaseRecord) -> Iterator[Finding]:
             message="the implementation wrote its API key to its log (redacted here).",
             expected="no key in any log",
             actual="the key, in clear",
-            basis=(_SEEN,),
+            basis=(_OURS,),
             mend="log the host, never the key",
         )

@@ -18,7 +18,7 @@ from harness.report import BAD, CaseResult, Run
 
 _GLYPHS = {
     Verdict.PASS: ("✓", "green"),
-    Verdict.DEVIATION: ("~", "yellow"),
+    Verdict.DEVIATION: ("≈", "yellow"),
     Verdict.NOT_PROVEN: ("?", "bold magenta"),
     Verdict.FAIL: ("✗", "bold red"),
     Verdict.HARNESS_ERROR: ("!", "bold white on red"),
