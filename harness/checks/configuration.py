@@ -121,7 +121,7 @@ def _field_basis(record: CaseRecord, path: str) -> tuple[Basis, ...]:
     """What says that the dialect has a place for the field."""
     wire = next((row.wire for row in record.dialect.translation.session if row.canonical == path), None)
     shape = record.dialect.client.shapes["session_request"]
-    spec = shape.fields.get(wire or path.split(".")[0])
+    spec = shape.fields.get(wire or path.split(".", maxsplit=1)[0])
     return basis_of(spec.fact) if spec is not None else ()
 
 
