@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.exceptions import CassetteFault
-from harness.messages import Json, Side, too_deep
+from harness.messages import MAX_DEPTH, Json, Side, render_event, too_deep
 from harness.validation import Problem, subschema
 
 FORMAT = 1
@@ -108,7 +108,7 @@ class Cassette:
 
 
 def render_line(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return render_event(value)
 
 
 def render_footer(interactions: int, close: Close) -> str:
@@ -167,7 +167,7 @@ def _parse(raw: bytes, path: str, number: int) -> Json:
     except (ValueError, RecursionError) as error:
         half = "" if raw.endswith(b"\n") else " (the last line is only half written?)"
         raise CassetteFault(path, f"not JSON: {error}{half}", line=number) from None
-    if not isinstance(value, dict) or too_deep(value):
+    if not isinstance(value, dict) or too_deep(value, MAX_DEPTH + 1):  # an event, in its line
         raise CassetteFault(path, "not a JSON object of reasonable depth", line=number)
     return value
 

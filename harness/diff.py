@@ -15,10 +15,12 @@ def changes(expected: Any, actual: Any, at: str = "") -> tuple[Change, ...]:
     `threshold_to_diff_deeper=0`: by default two objects that share few keys
     (a flat and a nested session) are reported as one change.
     """
-    if expected == actual:
-        return ()
     tree = DeepDiff(
-        expected, actual, view="tree", threshold_to_diff_deeper=0, ignore_numeric_type_changes=True
+        expected,
+        actual,
+        view="tree",
+        threshold_to_diff_deeper=0,
+        ignore_private_variables=False,
     )
     kinds = {
         "dictionary_item_added": "added",
@@ -31,11 +33,18 @@ def changes(expected: Any, actual: Any, at: str = "") -> tuple[Change, ...]:
     found: list[Change] = []
     for name, kind in kinds.items():
         for level in tree.get(name, ()):
+            if kind == "changed" and _same_number(level.t1, level.t2):
+                continue
             path = _dotted(at, level.path(output_format="list"))
             old = None if kind == "added" else level.t1
             new = None if kind == "removed" else level.t2
             found.append(Change(kind, path, old, new))
     return tuple(sorted(found, key=lambda change: change.path))
+
+
+def _same_number(one: Any, other: Any) -> bool:
+    """1 and 1.0 are one number in JSON; true is none."""
+    return not isinstance(one, bool) and not isinstance(other, bool) and bool(one == other)
 
 
 def _dotted(at: str, parts: list[str | int]) -> str:

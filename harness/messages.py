@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -40,7 +41,7 @@ def parse_event(frame: str | bytes) -> Json:
     if len(frame) > MAX_FRAME:
         raise MessageFault(f"frame of {len(frame)} bytes, more than the {MAX_FRAME} allowed")
     try:
-        value = json.loads(frame)
+        value = json.loads(frame, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels") from None
     except (ValueError, UnicodeDecodeError) as error:
@@ -52,6 +53,17 @@ def parse_event(frame: str | bytes) -> Json:
     if not isinstance(value.get("type"), str):
         raise MessageFault("an object without a string 'type'")
     return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
@@ -72,8 +84,13 @@ def _children(value: Any) -> Iterator[Any]:
 
 
 def render_event(event: Json) -> str:
-    """One event as compact JSON text."""
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    """One event as compact JSON text, which UTF-8 can always carry."""
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: JSON can hold it as an escape, UTF-8 cannot
+        return json.dumps(event, separators=(",", ":"))
+    return text
 
 
 def json_type(value: Any) -> str:

@@ -3,29 +3,45 @@
 Rules of this module: it errs on the side of removing; it works on values, not
 on files, so nothing unredacted is ever written first and cleaned later; the
 secrets of a run are known and are removed wherever they stand, whole or
-percent-encoded, besides everything that looks like one.
+encoded, besides everything that looks like one.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 
 _SECRET_KEYS = frozenset(
-    {"api-key", "api_key", "apikey", "authorization", "client_secret", "access_token", "x-api-key"}
+    {
+        "api-key",
+        "api_key",
+        "apikey",
+        "authorization",
+        "client_secret",
+        "access_token",
+        "x-api-key",
+        "ocp-apim-subscription-key",
+    }
 )
 
+_NAMES = r"(?:api[-_]?key|subscription-key|access_token|client_secret)"
+_IS = r"(?:\\*[\"']?\s*[:=]\s*\\*[\"']?|[\"']\s*,\s*b?[\"'])"
+"""Between a name and its value: in a header, a query, JSON (also inside a JSON string), a Python pair."""
+_REST = r"(?!\[redacted\]|null\b|None\b)"
+
 _PATTERNS = (
-    re.compile(r"(?i)(bearer(?:\s|%20|\+)+)[^\s\"',;&]+"),
-    re.compile(r"(?i)(api[-_]?key\"?'?\s*[:=]\s*\"?'?)[^\s\"',;&}\]]+"),
-    re.compile(r"(?i)(authorization\"?'?\s*[:=]\s*\"?'?)(?!bearer)[^\s\"',;&}\]]+"),
-    re.compile(r"(openai-insecure-api-key\.)[^\s\"',;]+"),
+    re.compile(r"(?i)(bearer(?:\s|%20|\+)+)" + _REST + r"[^\s\"',;&\\]+"),
+    re.compile(r"(?i)(client_secret\\*[\"']?\s*[:=]\s*)\{[^}]*\}?"),
+    re.compile(rf"(?i)({_NAMES}{_IS})" + _REST + r"[^\s\"',;&}\]\\{]+"),
+    re.compile(rf"(?i)(authorization{_IS})(?!bearer)" + _REST + r"[^\r\n\"',;&}\]\\]+"),
+    re.compile(r"(openai-insecure-api-key\.)" + _REST + r"[^\s\"',;\\]+"),
     re.compile(r"()\b(?:sk|ek)[-_][A-Za-z0-9_-]{8,}"),
-    re.compile(r"(?i)([?&](?:sig|token|access_token)=)[^\s&\"']+"),
+    re.compile(r"(?i)([?&](?:sig|token|access_token)=)" + _REST + r"[^\s&\"']+"),
 )
 
 
@@ -33,7 +49,7 @@ class Redactor:
     """Removes known secrets and whatever looks like one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""))}
+        known = {form for secret in secrets if secret for form in _forms(secret)}
         self._secrets = sorted(known, key=len, reverse=True)
 
     def text(self, text: str) -> str:
@@ -57,3 +73,12 @@ class Redactor:
         if key.lower() in _SECRET_KEYS and value is not None:
             return REDACTED
         return self.value(value)
+
+
+def _forms(secret: str) -> set[str]:
+    """The ways a secret is written: as it stands, percent-encoded, inside JSON and inside JSON in JSON."""
+    encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret), quote_plus(secret, safe="/")}
+    lower = {re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in encoded}
+    once = {json.dumps(secret, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False)}
+    twice = {json.dumps(form)[1:-1] for form in once}
+    return {secret} | encoded | lower | once | twice

@@ -213,7 +213,7 @@ def _mapped(row: MapRow, value: Any, losses: list[Loss], path: str, *, to_wire: 
 def _same(value: Any, known: Any) -> bool:
     """Equal; lists of strings as sets; an audio format also where it leaves the rate out."""
     if isinstance(value, list) and isinstance(known, list):
-        return len(value) == len(known) and all(member in known for member in value)
+        return all(member in known for member in value) and all(member in value for member in known)
     if isinstance(value, dict) and isinstance(known, dict) and "type" in value:
         return all(known.get(key) == inner for key, inner in value.items())
     return bool(value == known)

@@ -38,8 +38,8 @@ class Schema:
         self._validator = Draft202012Validator(schema)
 
     def problems(self, value: Any) -> list[Problem]:
-        """Everything wrong with `value`, in document order; empty where it is valid."""
-        errors = sorted(_leaves(self._validator.iter_errors(value)), key=lambda e: list(map(str, e.path)))
+        """Everything wrong with `value`, by place (keys by name, elements by number); empty where it is valid."""
+        errors = sorted(_leaves(self._validator.iter_errors(value)), key=_place)
         return [_problem(error) for error in errors]
 
     def accepts(self, value: Any) -> bool:
@@ -57,6 +57,11 @@ def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
             yield error
         else:
             yield from _leaves(e for e in error.context if len(e.absolute_path) == depth)
+
+
+def _place(error: ValidationError) -> list[tuple[int, str]]:
+    """Sorts problems by where they are: keys by name, array elements by number."""
+    return [(part, "") if isinstance(part, int) else (-1, part) for part in error.absolute_path]
 
 
 def _problem(error: ValidationError) -> Problem:

@@ -103,7 +103,7 @@ def _results(record: CaseRecord) -> set[str]:
     return {
         str(event["item"].get("call_id"))
         for entry in record.exchange.client_entries()
-        if not entry.refusals
+        if not entry.refusals and entry.refused_by_state is None
         for event in entry.canonical
         if event["type"] == "conversation.item.create" and event["item"].get("type") == "function_call_output"
     }

@@ -53,10 +53,13 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
     basis = [Basis(refusal.fact.evidence, refusal.fact.source)]
     if spec.fact.source != refusal.fact.source:
         basis.append(Basis(spec.fact.evidence, f"the refusal's wording: {spec.fact.source}"))
+    severity = Severity.FAIL
     if record.lenient:
         severity, rest = Severity.NOTE, f" The fault in force lets it pass; the service answers: {answer}"
+    elif refusal is entry.refusals[0]:
+        rest = f" The service answers: {answer} Nothing of the event is applied."
     else:
-        severity, rest = Severity.FAIL, f" The service answers: {answer} Nothing of the event is applied."
+        rest = f" Once what comes before it is mended, the service answers: {answer}"
     return Finding(
         code=code,
         severity=severity,

@@ -15,7 +15,9 @@ from harness.checks.record import CaseRecord
 from harness.checks.registry import NotApplicable, NotProven, check
 from harness.diff import changes
 from harness.findings import Finding, Severity
+from harness.messages import decode_audio
 from harness.scenario.model import RATE
+from harness.service import Origin
 
 _DURATION_TOLERANCE = 0.05
 
@@ -77,14 +79,17 @@ def _compare_words(
 
 @check("surfaced.audio", "spoken answers reach the user, whole")
 def audio(record: CaseRecord) -> Iterator[Finding]:
-    served = b"".join(answer.audio for answer in record.played)
-    _require(record, "audio", bool(served))
+    _require(record, "audio", any(answer.audio for answer in record.played))
+    sent, needed = _audio_sent(record)
+    served = sent[:needed]
     observed = record.observed.audio
     same_rate = set(observed) <= {RATE}
-    if same_rate and bytes(observed.get(RATE, b"")) == served:
+    surfaced = bytes(observed.get(RATE, b""))
+    if same_rate and len(surfaced) >= needed and sent.startswith(surfaced):
         return
     seconds = len(served) / 2 / RATE
-    if not same_rate and abs(record.observed.audio_seconds - seconds) <= _DURATION_TOLERANCE * seconds:
+    least, most = seconds * (1 - _DURATION_TOLERANCE), len(sent) / 2 / RATE * (1 + _DURATION_TOLERANCE)
+    if not same_rate and least <= record.observed.audio_seconds <= most:
         return
     heard = sum(len(pcm) for pcm in observed.values())
     yield Finding(
@@ -99,6 +104,26 @@ def audio(record: CaseRecord) -> Iterator[Finding]:
         mend=_mend_names(record, "response.output_audio"),
         diff=changes({"bytes": len(served)}, {"bytes": heard}, "audio"),
     )
+
+
+def _audio_sent(record: CaseRecord) -> tuple[bytes, int]:
+    """All audio that was sent, and how much of it must have surfaced: up to the scenario's last answer.
+
+    A client that asks for one more answer hears that one too, if the case does not end before.
+    """
+    modelled: set[str] = set()
+    sent, needed = bytearray(), 0
+    starts = {start.entry: start for start in record.exchange.responses}
+    for entry in record.exchange.server_entries():
+        for event in entry.canonical:
+            start = starts.get(entry.number)
+            if start is not None and start.origin is Origin.MODELLED:
+                modelled.add(event["response"]["id"])
+            if event["type"] == "response.output_audio.delta":
+                sent += decode_audio(event["delta"]) or b""
+                if event["response_id"] not in modelled:
+                    needed = len(sent)
+    return bytes(sent), needed
 
 
 @check("surfaced.tool-call", "tool calls reach the user's tools with their arguments")

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def write_report(record: Run, folder: Path) -> list[Path]:
-    """Writes `results.jsonl` and the HTML pages; returns the pages, the overview first."""
+    """Writes `results.jsonl` and the HTML pages; returns the pages."""
     lines = results_lines(record, Redactor())
     (folder / "results.jsonl").write_text("".join(render_lines(lines)), encoding="utf-8")
     return write_pages(lines, folder)

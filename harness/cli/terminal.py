@@ -77,7 +77,7 @@ class Terminal:
 
     def show_pages(self, pages: list[Path], folder: Path) -> None:
         self.console.print()
-        for page in pages:
+        for page in sorted(pages, key=lambda page: page.name != "index.html"):
             self.console.print(f"report:  {escape(str(page))}", soft_wrap=True)
         self.console.print(f"results: {escape(str(folder / 'results.jsonl'))}", soft_wrap=True)
 
@@ -95,8 +95,8 @@ class Terminal:
                 self._line("", result.reason)
             findings = [f for f in result.findings if verbose or f.severity is not Severity.NOTE]
             unexpected = result.verdict in BAD and not known
-            for finding in findings:
-                if verbose or unexpected:
+            for number, finding in enumerate(findings):
+                if verbose or unexpected or (number == 0 and result.verdict in BAD):
                     self._show_finding(finding)
                 else:
                     self._line(finding.code, f"{finding.path}: {finding.message}")
@@ -142,14 +142,15 @@ class Terminal:
 
 
 def _table(run: Run, title: str, results: list[CaseResult]) -> Table:
-    scenarios = list(dict.fromkeys(result.id.scenario for result in results))
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
-    table.add_column("implementation", overflow="fold")
-    for scenario in scenarios:
-        table.add_column(scenario, overflow="fold")
-    for implementation in dict.fromkeys(result.id.implementation for result in results):
-        cells = {r.id.scenario: _cell(run, r) for r in results if r.id.implementation == implementation}
-        table.add_row(escape(implementation), *(cells.get(scenario, "") for scenario in scenarios))
+    """Scenarios by implementations: names of scenarios are short, and a terminal is narrow."""
+    implementations = list(dict.fromkeys(result.id.implementation for result in results))
+    table = Table(title=escape(title), title_justify="left", title_style="bold", caption_justify="left")
+    table.add_column("scenario", no_wrap=True)
+    for implementation in implementations:
+        table.add_column(escape(implementation), overflow="fold", min_width=12)
+    for scenario in dict.fromkeys(result.id.scenario for result in results):
+        cells = {r.id.implementation: _cell(run, r) for r in results if r.id.scenario == scenario}
+        table.add_row(scenario, *(cells.get(name, "") for name in implementations))
     kinds = {str(result.provenance.get("kind")) for result in results}
     table.caption = f"cassettes: {', '.join(sorted(kinds))}"
     return table

@@ -81,7 +81,8 @@ def _judge_object(vocabulary: Vocabulary, shape: Shape, value: Json, path: str) 
     for spec in shape.fields.values():
         if spec.required and spec.name not in value:
             at = f"{path}.{spec.name}" if path else spec.name
-            yield Refusal("missing_required_parameter", at, None, _kind_names(spec), spec.fact)
+            expected = " or ".join(map(repr, spec.values)) or _kind_names(spec)
+            yield Refusal("missing_required_parameter", at, None, expected, spec.fact)
 
 
 def _judge_variant(vocabulary: Vocabulary, shape: Shape, value: Json, path: str) -> Iterator[Judgement]:
@@ -89,7 +90,7 @@ def _judge_variant(vocabulary: Vocabulary, shape: Shape, value: Json, path: str)
     assert shape.variants is not None
     tag = value.get(shape.by)
     at = f"{path}.{shape.by}" if path else shape.by
-    if tag is None:
+    if shape.by not in value:
         yield Refusal(
             "missing_required_parameter", at, None, " or ".join(shape.variants), shape.unlisted.fact
         )
@@ -171,6 +172,7 @@ def _is_of(vocabulary: Vocabulary, kinds: tuple[str, ...], value: Any) -> bool:
     return any(
         kind in ("any", actual)
         or (kind == "number" and actual == "integer")
+        or (kind == "integer" and isinstance(value, float) and value.is_integer())  # 1.0 is one in JSON
         or (kind in vocabulary.shapes and actual == "object")
         for kind in kinds
     )

@@ -25,7 +25,8 @@ def event_schema(dialect: Dialect, side: Side, type_: str) -> dict[str, Any] | N
     shape = vocabulary.shapes[spec.shape]
     builder = _Builder(vocabulary, strict=side is Side.CLIENT)
     body = builder.object(shape)
-    body["properties"] = {"type": {"const": type_}, "event_id": {"type": "string"}, **body["properties"]}
+    event_id: Any = {"type": "string"} if side is Side.SERVER else True  # of a client's, nothing is known
+    body["properties"] = {"type": {"const": type_}, "event_id": event_id, **body["properties"]}
     required = ["type", *body.get("required", [])]
     if side is Side.SERVER:
         required.insert(1, "event_id")

@@ -87,7 +87,8 @@ def effective_session(session: Json, overrides: Json) -> Json:
         if name in ("metadata", "conversation", "input") or value is None:
             continue
         if name == "audio" and isinstance(value, dict):
-            for leaf, inner in (value.get("output") or {}).items():
+            output = value.get("output")
+            for leaf, inner in output.items() if isinstance(output, dict) else ():
                 put_path(result, f"audio.output.{leaf}", inner)
         else:
             result[name] = value

@@ -28,7 +28,7 @@ def error_event(spec: ErrorSpec, occasion: _Occasion, client_event_id: Any) -> J
         "type": spec.type,
         "code": spec.code,
         "message": spec.message.format(**fields),
-        "param": None if spec.param is None else spec.param.format(**fields),
+        "param": None if spec.param is None or path is None else spec.param.format(**fields),
     }
     if spec.event_id == "client":
         error["event_id"] = client_event_id if isinstance(client_event_id, str) else None

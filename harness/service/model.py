@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.dialects import Dialect, Refusal, Unproven, judge_client_event
 from harness.exceptions import MessageFault
-from harness.messages import Json, Side, decode_audio, parse_event
+from harness.messages import Json, Side, decode_audio, get_path, json_type, parse_event
 from harness.scenario import Answer, Text
 from harness.service.answers import STEP, ResponseFrame, answer_events
 from harness.service.conversation import Conversation
@@ -35,7 +35,16 @@ THINKING = 0.25
 BYTES_PER_MS = 48
 """24 kHz, 16 bit, mono."""
 
+G711_BYTES_PER_MS = 8
+
 LEAST_COMMIT_MS = 100
+
+_NEEDED: dict[str, tuple[tuple[str, type], ...]] = {
+    "session.update": (("session", dict),),
+    "conversation.item.create": (("item", dict),),
+    "conversation.item.truncate": (("audio_end_ms", int), ("content_index", int)),
+}
+"""What a rule cannot do without. The tables let an explicit null pass, as nobody has seen it refused."""
 
 STOCK_ANSWER = Text("This answer was made by the service model.")
 
@@ -74,10 +83,11 @@ Supplier = Callable[[ResponseRequest], Supply | None]
 class Refused(Exception):
     """Raised by a rule: the service answers with this error and changes nothing."""
 
-    def __init__(self, error: str, value: Any = None, expected: Any = None) -> None:
+    def __init__(self, error: str, value: Any = None, expected: Any = None, path: str | None = None) -> None:
         self.error = error
         self.value = value
         self.expected = expected
+        self.path = path
 
 
 class Service:
@@ -121,6 +131,10 @@ class Service:
         self._active_until = 0.0
         self._buffer = bytearray()
         self._starts: dict[str, ResponseStart] = {}
+        self._frame: ResponseFrame | None = None
+        """Of the active response."""
+        self._made: frozenset[str] = frozenset()
+        """The items the active response makes."""
 
     def open(self, origin: Origin = Origin.MODELLED) -> None:
         """The connection is open: the service speaks first."""
@@ -234,8 +248,12 @@ class Service:
     def obey(self, event: Json) -> None:
         """Does what an accepted client event asks for (canonical form)."""
         rule = self._RULES.get(event["type"])
-        if rule is not None:
-            rule(self, event)
+        if rule is None:
+            return
+        for name, kind in _NEEDED.get(event["type"], ()):
+            if not isinstance(event.get(name), kind):
+                raise Refused("invalid_type", event.get(name), json_type(kind()), name)
+        rule(self, event)
 
     def refused(self, event: Json) -> None:
         """An event was refused by the tables. The service does nothing more; playback may."""
@@ -259,11 +277,11 @@ class Service:
     def _append(self, event: Json) -> None:
         pcm = decode_audio(event["audio"])
         if pcm is None:
-            raise Refused("invalid_value", "…", "base64 audio")
+            raise Refused("invalid_value", "…", "base64 audio", "audio")
         self._buffer += pcm
 
     def _commit(self, event: Json) -> None:
-        ms = len(self._buffer) / BYTES_PER_MS
+        ms = len(self._buffer) / self._input_bytes_per_ms()
         if ms < LEAST_COMMIT_MS:
             raise Refused("commit_empty", f"{ms:.2f}")
         self.committed(len(self._buffer))
@@ -293,6 +311,10 @@ class Service:
                 },
                 delay=LATENCY * 10,
             )
+
+    def _input_bytes_per_ms(self) -> int:
+        format_ = get_path(self.session, "audio.input.format.type")
+        return G711_BYTES_PER_MS if format_ in ("audio/pcmu", "audio/pcma") else BYTES_PER_MS
 
     def committed(self, size: int) -> None:
         """The client committed `size` bytes of audio."""
@@ -357,14 +379,15 @@ class Service:
     def _response_cancel(self, event: Json) -> None:
         if self.active is None or event.get("response_id", self.active) != self.active:
             raise Refused("cancel_not_active")
+        assert self._frame is not None
         cancelled = self.active
-        self._queue = [entry for entry in self._queue if not _belongs(entry[2], cancelled)]
+        self._queue = [e for e in self._queue if not _belongs(e[2], cancelled, self._made) or _opens(e[2])]
         heapq.heapify(self._queue)
-        start = self._starts.get(cancelled)
-        frame = ResponseFrame(cancelled, self.conversation_id, start.session if start else self.session, None)
-        response = frame.response("cancelled", [], None)
+        self._active_until = self.t
+        response = self._frame.response("cancelled", [], None)
         response["status_details"] = {"type": "cancelled", "reason": "client_cancelled"}
-        self.emit({"type": "response.done", "response": response})
+        opening = max((t - self.t for t, _, event, *_ in self._queue if _opens(event)), default=LATENCY)
+        self.emit({"type": "response.done", "response": response}, delay=max(opening, LATENCY))
 
     _RULES: dict[str, Callable[[Service, Json], None]] = {  # noqa: RUF012 - a table, never changed
         "session.update": _session_update,
@@ -394,9 +417,15 @@ class Service:
         supply = self._supplier(request) if self._supplier else None
         if supply is None:
             supply = self.modelled(next(self._answers, STOCK_ANSWER), request)
+        if outside:
+            kept = tuple(e for e in supply.events if not e[1]["type"].startswith("conversation.item."))
+            supply = replace(supply, events=kept)
         if not supply.events:
             return
-        self.active = frame.response_id
+        self.active, self._frame = frame.response_id, frame
+        self._made = frozenset(
+            event["item"]["id"] for _, event in supply.events if event["type"] == "response.output_item.added"
+        )
         self._active_until = self.t + THINKING + supply.events[-1][0]
         self._starts[frame.response_id] = ResponseStart(
             0, frame.session, tuple(self.conversation.snapshot()), supply.origin, supply.why_modelled
@@ -442,11 +471,19 @@ class Service:
         )
 
 
-def _belongs(event: Json, response_id: str) -> bool:
-    response = event.get("response")
-    return event.get("response_id") == response_id or (
-        isinstance(response, dict) and response.get("id") == response_id
+def _belongs(event: Json, response_id: str, items: frozenset[str]) -> bool:
+    """Whether an event is part of a response: its own, and those of the items it makes."""
+    response, item = event.get("response"), event.get("item")
+    return (
+        event.get("response_id") == response_id
+        or (isinstance(response, dict) and response.get("id") == response_id)
+        or (isinstance(item, dict) and item.get("id") in items)
     )
+
+
+def _opens(event: Json) -> bool:
+    """`response.created` is sent even of a response that is cancelled at once."""
+    return bool(event["type"] == "response.created")
 
 
 def _without(event: Json, refusals: tuple[Refusal, ...]) -> Json:

@@ -51,6 +51,16 @@ class Tool:
     parameters: Json
     result: Any
 
+    @property
+    def definition(self) -> Json:
+        """The tool as it stands in a session."""
+        return {
+            "type": "function",
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+        }
+
 
 @dataclass(frozen=True)
 class Start:

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 import driver_runtime
 from driver_runtime import Driver, Json, Start
-from realtime_client import GA, PREVIEW, Call, Generation, RealtimeClient
+from generations import GA, PREVIEW, Generation
+from realtime_client import Call, RealtimeClient
 from reference_driver import ReferenceDriver
 
 FOREVER = 600.0

@@ -215,7 +215,7 @@ class OpenAIDriver(Driver):
         await self._reached(self.waiting.created)
         wanted = dict(start.session)
         if start.tools and "tools" not in wanted:
-            wanted["tools"] = [self._declared(tool) for tool in start.tools]
+            wanted["tools"] = [tool.definition for tool in start.tools]
         if wanted:
             await self.update(wanted)
 
@@ -367,14 +367,6 @@ class OpenAIDriver(Driver):
             item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
             await self.connection.conversation.item.create(item=item)
         await self.connection.response.create()
-
-    def _declared(self, tool: Tool) -> Json:
-        return {
-            "type": "function",
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters,
-        }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A small plain client of the Realtime API that speaks both of its generations.
 
 It is a witness, so it shares no code with the harness: what it knows of the
-two generations is written down by hand in the tables below. The generation is
+two generations is written down by hand in `generations`. The generation is
 what the service says it is: `session.created` names a `session.type` in GA and
 none in the preview. Sessions come in the canonical form (GA, nested).
 
@@ -15,14 +15,13 @@ import base64
 import contextlib
 import json
 import ssl
-from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Protocol
 
+from audio_format import audio_format
 from driver_runtime import Endpoint, Json, Tool
+from generations import GA, PREVIEW, Generation, effective
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
@@ -32,185 +31,6 @@ TRANSCRIPT_PATIENCE = 1.0
 """The same for a user's transcript, which floats and may never come."""
 TRAILING_SILENCE = 1.0
 """Seconds of silence that end a spoken turn; the longest default of the service is 0.5."""
-
-SHARED_EVENTS: Mapping[str, str] = MappingProxyType(
-    {
-        "session.created": "created",
-        "session.updated": "updated",
-        "error": "error",
-        "input_audio_buffer.committed": "committed",
-        "conversation.item.input_audio_transcription.completed": "user_transcript",
-        "conversation.item.input_audio_transcription.failed": "transcription_failed",
-        "response.output_item.done": "output_item",
-        "response.done": "response_done",
-    }
-)
-"""Names that mean the same in both generations."""
-
-FLAT_FIELDS: Mapping[tuple[str, ...], str] = MappingProxyType(
-    {
-        ("output_modalities",): "modalities",
-        ("max_output_tokens",): "max_response_output_tokens",
-        ("audio", "input", "format"): "input_audio_format",
-        ("audio", "input", "transcription"): "input_audio_transcription",
-        ("audio", "input", "noise_reduction"): "input_audio_noise_reduction",
-        ("audio", "input", "turn_detection"): "turn_detection",
-        ("audio", "output", "format"): "output_audio_format",
-        ("audio", "output", "voice"): "voice",
-        ("audio", "output", "speed"): "speed",
-    }
-)
-"""Where the preview's flat session keeps what GA nests."""
-
-FLAT_FORMATS: Mapping[str, str] = MappingProxyType(
-    {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
-)
-ONLY_NESTED = frozenset({"type", "truncation", "reasoning", "parallel_tool_calls"})
-ONLY_FLAT = frozenset({"temperature"})
-
-_MISSING = object()
-
-
-def find(tree: Any, path: tuple[str, ...]) -> Any:
-    """What stands at `path`, or `_MISSING`: null is a value, it switches a feature off."""
-    for name in path:
-        if not isinstance(tree, dict) or name not in tree:
-            return _MISSING
-        tree = tree[name]
-    return tree
-
-
-def nested_session(session: Json) -> Json:
-    kept = {name: value for name, value in session.items() if name not in ONLY_FLAT}
-    return {"type": "realtime", **kept}
-
-
-def flat_session(session: Json) -> Json:
-    moved = {path[0] for path in FLAT_FIELDS}
-    flat = {name: value for name, value in session.items() if name not in ONLY_NESTED | moved}
-    for path, name in FLAT_FIELDS.items():
-        value = find(session, path)
-        if value is not _MISSING:
-            flat[name] = _flat_value(name, value)
-    return flat
-
-
-def _flat_value(name: str, value: Any) -> Any:
-    if name == "modalities":
-        return ["audio", "text"] if "audio" in value else value
-    if name.endswith("_audio_format"):
-        return FLAT_FORMATS[value["type"]]
-    if name == "turn_detection" and value is not None:
-        return {key: part for key, part in value.items() if key != "idle_timeout_ms"}
-    return value
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What differs between the generations, as far as this client uses it."""
-
-    events: Mapping[str, str]
-    assistant_part: str
-    session: Callable[[Json], Json]
-
-
-GA = Generation(
-    events=MappingProxyType(
-        {
-            **SHARED_EVENTS,
-            "conversation.item.added": "item",
-            "conversation.item.done": "item",
-            "response.output_text.delta": "text",
-            "response.output_audio.delta": "audio",
-            "response.output_audio_transcript.delta": "transcript",
-        }
-    ),
-    assistant_part="output_text",
-    session=nested_session,
-)
-PREVIEW = Generation(
-    events=MappingProxyType(
-        {
-            **SHARED_EVENTS,
-            "conversation.item.created": "item",
-            "response.text.delta": "text",
-            "response.audio.delta": "audio",
-            "response.audio_transcript.delta": "transcript",
-        }
-    ),
-    assistant_part="text",
-    session=flat_session,
-)
-
-
-def _mu_law(code: int) -> int:
-    code = ~code & 0xFF
-    size = ((((code & 0x0F) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84
-    return -size if code & 0x80 else size
-
-
-def _a_law(code: int) -> int:
-    code ^= 0x55
-    step, size = (code >> 4) & 7, ((code & 0x0F) << 4) + 8
-    size = (size + 0x100) << (step - 1) if step else size
-    return size if code & 0x80 else -size
-
-
-G711: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {
-        "audio/pcmu": tuple(_mu_law(code) for code in range(256)),
-        "audio/pcma": tuple(_a_law(code) for code in range(256)),
-    }
-)
-
-
-@dataclass(frozen=True)
-class AudioFormat:
-    """A format of the wire, in its GA name, and how it becomes PCM and back."""
-
-    type: str = "audio/pcm"
-    rate: int = 24000
-
-    def from_pcm(self, pcm: bytes, rate: int) -> bytes:
-        # An array has the machine's byte order: little-endian wherever these programs run.
-        samples = _resampled(array("h", pcm), rate, self.rate)
-        if self.type not in G711:
-            return samples.tobytes()
-        ladder = sorted((sample, code) for code, sample in enumerate(G711[self.type]))
-        steps = [sample for sample, _ in ladder]
-        return bytes(ladder[min(bisect_left(steps, sample), 255)][1] for sample in samples)
-
-    def to_pcm(self, data: bytes) -> bytes:
-        if self.type not in G711:
-            return data
-        return array("h", (G711[self.type][code] for code in data)).tobytes()
-
-    def chunks(self, data: bytes) -> list[bytes]:
-        """Pieces of 100 ms."""
-        size = self.rate // 10 * (1 if self.type in G711 else 2)
-        return [data[start : start + size] for start in range(0, len(data), size)]
-
-
-def _resampled(samples: array[int], rate: int, wanted: int) -> array[int]:
-    if rate == wanted:
-        return samples
-    count = len(samples) * wanted // rate
-    return array("h", (samples[index * rate // wanted] for index in range(count)))
-
-
-def _effective(session: Json, path: tuple[str, ...]) -> Any:
-    """A field of a session as the service tells it, in whichever shape it does."""
-    nested = find(session, path)
-    return session.get(FLAT_FIELDS[path]) if nested is _MISSING else nested
-
-
-def _audio_format(session: Json, direction: str) -> AudioFormat:
-    value = _effective(session, ("audio", direction, "format"))
-    if isinstance(value, dict):
-        kind = value.get("type", "audio/pcm")
-    else:
-        kind = next((ga for ga, flat in FLAT_FORMATS.items() if flat == value), "audio/pcm")
-    return AudioFormat(kind, 8000 if kind in G711 else 24000)
 
 
 @dataclass(frozen=True)
@@ -342,7 +162,7 @@ class RealtimeClient:
         for waited in (self._turn_over, self._committed, self._transcribed):
             waited.clear()
         silence = b"" if commit else bytes(int(rate * TRAILING_SILENCE) * 2)
-        wire = _audio_format(self._session, "input")
+        wire = audio_format(self._session, "input")
         for chunk in wire.chunks(wire.from_pcm(pcm + silence, rate)):
             audio = base64.b64encode(chunk).decode("ascii")
             await self.send({"type": "input_audio_buffer.append", "audio": audio})
@@ -352,7 +172,7 @@ class RealtimeClient:
             await self._reached(self._committed)
             await self.create_response()
         await self._reached(self._turn_over)
-        if _effective(self._session, ("audio", "input", "transcription")):
+        if effective(self._session, ("audio", "input", "transcription")):
             await self._reached(self._transcribed, TRANSCRIPT_PATIENCE)
 
     async def close(self) -> None:
@@ -368,7 +188,7 @@ class RealtimeClient:
         return ssl.create_default_context(cafile=self.endpoint.ca_file)
 
     def _service_answers_by_itself(self) -> bool:
-        detection = _effective(self._session, ("audio", "input", "turn_detection"))
+        detection = effective(self._session, ("audio", "input", "turn_detection"))
         return isinstance(detection, dict) and detection.get("create_response") is not False
 
     async def _reached(self, event: asyncio.Event, patience: float = PATIENCE) -> None:
@@ -429,7 +249,7 @@ class RealtimeClient:
         self._transcribed.set()
 
     def _on_audio(self, event: Json) -> None:
-        wire = _audio_format(self._session, "output")
+        wire = audio_format(self._session, "output")
         pcm = wire.to_pcm(base64.b64decode(event["delta"]))
         self.surface("audio", audio=base64.b64encode(pcm).decode("ascii"), rate=wire.rate)
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from driver_runtime import Driver, Json, Start, Tool, run
+from driver_runtime import Driver, Json, Start, run
 from realtime_client import RealtimeClient
-
-
-def declared(tool: Tool) -> Json:
-    return {
-        "type": "function",
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-    }
 
 
 def session_with_tools(start: Start) -> Json:
     """The wanted session; it may leave the declaration of the tools to the plan's own list."""
     if not start.tools or "tools" in start.session:
         return start.session
-    return {**start.session, "tools": [declared(tool) for tool in start.tools]}
+    return {**start.session, "tools": [tool.definition for tool in start.tools]}
 
 
 class ReferenceDriver(Driver):

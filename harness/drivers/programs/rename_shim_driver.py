@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from driver_runtime import Json, run
-from realtime_client import GA, Generation, RealtimeClient
+from generations import GA, Generation
+from realtime_client import RealtimeClient
 from reference_driver import ReferenceDriver
 
 RENAMES: Mapping[str, str] = MappingProxyType(

@@ -1,0 +1,252 @@
+"""Every miniature is caught, for what is wrong with it and for nothing else.
+
+Each row runs for real: the replay server, the driver's process, the checks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from harness.checks import all_checks
+from harness.drivers.implementation import programs_folder
+from harness.report import CaseResult
+from tests.cases import SCENARIOS, case, found, run_each
+from tests.talk import BOTH, GA, PREVIEW
+
+QUICK = 1.5
+DEFAULT = 6.0
+"""The harness's own patience: it outlasts the reference client's."""
+
+
+@dataclass(frozen=True)
+class Row:
+    program: str
+    scenario: str
+    dialect: str
+    verdict: str
+    findings: frozenset[str]
+    close: str
+    patience: float
+    faults: tuple[str, ...]
+
+    def __str__(self) -> str:
+        name = self.program.removeprefix("miniature:")
+        return "+".join(("-".join((name, self.scenario, self.dialect)), *self.faults))
+
+
+def row(
+    program: str,
+    scenario: str,
+    verdict: str,
+    *findings: str,
+    dialects: tuple[str, ...] = BOTH,
+    close: str = "pass",
+    patience: float = QUICK,
+    faults: tuple[str, ...] = (),
+) -> list[Row]:
+    if ":" not in program and program not in ("reference", "rename-shim"):
+        program = f"miniature:{program}"
+    return [
+        Row(program, scenario, dialect, verdict, frozenset(findings), close, patience, faults)
+        for dialect in dialects
+    ]
+
+
+REFUSED = ("session.lost=fail",)
+"""What else is wrong after a refused update: nothing of it is applied."""
+
+ROWS: list[Row] = [
+    # Those that wait; they run beside the others.
+    *row("hangs", "text-turn", "fail", "process.ended=fail", "script.finished=not-proven",
+         dialects=(GA,), close="fail"),
+    *row("never-closes", "text-turn", "pass", dialects=(GA,), close="fail"),
+    *row("mute", "text-turn", "not-proven", "script.finished=not-proven", dialects=(GA,), patience=DEFAULT),
+    *row("tool-never-answered", "tool-call-round", "fail", "order.tool-result=fail",
+         "script.finished=not-proven", dialects=(PREVIEW,), patience=DEFAULT),
+    *row("prints-garbage", "text-turn", "not-proven", "handshake.connection=not-proven",
+         "process.ended=not-proven", "process.protocol=not-proven", dialects=(GA,), close="not-proven"),
+    *row("more:never-ready", "text-turn", "not-proven", "handshake.connection=not-proven",
+         "process.ended=not-proven", dialects=(GA,), close="not-proven"),
+    # The shape of session and events.
+    *row("modalities-audio-only", "text-turn", "fail", "modality.value=fail", *REFUSED),
+    *row("modalities-audio-only", "text-modality", "fail", "modality.value=fail", "modality.effective=fail",
+         *REFUSED),
+    *row("session-of-the-other-generation", "session-config", "fail", "rename.session-shape=fail",
+         "session.missing-parameter=fail", *REFUSED, dialects=(GA,)),
+    *row("session-of-the-other-generation", "session-config", "fail", "rename.session-shape=fail",
+         *REFUSED, dialects=(PREVIEW,)),
+    *row("session-of-the-other-generation", "text-modality", "fail", "modality.field=fail",
+         "modality.effective=fail", "session.missing-parameter=fail", *REFUSED, dialects=(GA,)),
+    *row("session-of-the-other-generation", "text-modality", "fail", "modality.field=fail",
+         "rename.session-shape=fail", "modality.effective=fail", *REFUSED, dialects=(PREVIEW,)),
+    *row("session-type-missing", "text-turn", "fail", "session.missing-parameter=fail", *REFUSED,
+         dialects=(GA,)),
+    *row("session-type-missing", "text-turn", "fail", "rename.session-shape=fail", *REFUSED,
+         dialects=(PREVIEW,)),
+    *row("voice-lost", "session-config", "fail", "session.lost=fail"),
+    *row("instructions-lost", "text-turn", "fail", "session.lost=fail"),
+    *row("transcription-lost", "session-config", "fail", "session.lost=fail"),
+    *row("turn-detection-lost", "session-config", "fail", "session.lost=fail"),
+    *row("turn-detection-lost", "audio-turn", "fail", "session.lost=fail", dialects=(GA,)),
+    *row("tools-lost", "tool-call-round", "fail", "session.lost=fail"),
+    *row("text-mode-lost", "text-modality", "fail", "modality.effective=fail"),
+    *row("unknown-parameter", "text-turn", "fail", "session.unknown-parameter=fail", *REFUSED),
+    *row("misspelt-event", "text-turn", "fail", "rename.client-event=fail"),
+    *row("other-generation-event", "text-turn", "fail", "rename.client-event=fail"),
+    *row("assistant-part-of-the-other-generation", "text-turn", "deviation",
+         "rename.content-part=deviation"),
+    *row("more:number-for-instructions", "text-turn", "fail", "session.invalid-value=fail", *REFUSED),
+    # What reaches the user.
+    *row("deaf-to-text", "text-modality", "fail", "surfaced.text=fail"),
+    *row("text-mangled", "text-modality", "fail", "surfaced.text=fail"),
+    *row("deaf-to-audio", "text-turn", "fail", "surfaced.audio=fail"),
+    *row("deaf-to-audio", "audio-turn", "fail", "surfaced.audio=fail"),
+    *row("audio-truncated", "text-turn", "fail", "surfaced.audio=fail"),
+    *row("deaf-to-transcript", "text-turn", "fail", "surfaced.transcript=fail"),
+    *row("tool-arguments-mangled", "tool-call-round", "fail", "surfaced.tool-call=fail"),
+    *row("more:refused-and-silent", "text-turn", "fail", "session.unknown-parameter=fail",
+         "surfaced.error=fail", *REFUSED),
+    *row("rename-shim", "text-turn", "deviation", "rename.surfaced-part=deviation", dialects=(PREVIEW,)),
+    *row("rename-shim", "text-turn", "pass", dialects=(GA,)),
+    # Order.
+    *row("tool-result-dropped", "tool-call-round", "fail", "order.tool-result=fail",
+         "script.finished=not-proven", "order.extra-answer=deviation"),
+    *row("tool-result-before-call", "text-turn", "fail", "order.tool-result=fail"),
+    *row("response-while-active", "text-turn", "fail", "order.response-while-active=fail"),
+    *row("more:cancels-nothing", "text-turn", "fail", "order.refused-event=fail"),
+    # The refusal of a frame that is no JSON is assumed: too little to fail anybody.
+    *row("more:sends-no-json", "text-turn", "deviation", "order.refused-event=deviation"),
+    *row("more:null-item", "text-turn", "deviation", "order.refused-event=deviation",
+         "session.unproven=note"),
+    *row("more:other-words", "text-turn", "fail", "order.items=fail"),
+    *row("more:asks-once-more", "text-turn", "deviation", "order.extra-answer=deviation"),
+    *row("more:asks-once-more", "text-modality", "deviation", "order.extra-answer=deviation"),
+    # The connection.
+    *row("wrong-path", "text-turn", "fail", "handshake.path=fail", close="not-proven"),
+    *row("no-key", "text-turn", "fail", "handshake.auth=fail", close="not-proven"),
+    *row("wrong-key", "text-turn", "fail", "handshake.auth=fail", close="not-proven"),
+    *row("more:query-of-the-other-generation", "text-turn", "fail", "handshake.query=fail",
+         close="not-proven"),
+    *row("beta-header", "text-turn", "deviation", "handshake.header=deviation", dialects=(GA,)),
+    *row("beta-header", "text-turn", "pass", dialects=(PREVIEW,)),
+    *row("never-connects", "text-turn", "not-proven", "handshake.connection=not-proven",
+         close="not-proven"),
+    # The program.
+    *row("crashes", "text-turn", "fail", "process.ended=fail", "script.finished=not-proven",
+         close="deviation"),
+    *row("leaks-key", "text-turn", "deviation", "process.leaked-key=deviation"),
+    *row("spawns-child", "text-turn", "pass"),
+    *row("more:prints", "text-turn", "deviation", "process.protocol=deviation"),
+    *row("more:rate-zero", "text-turn", "deviation", "process.protocol=deviation"),
+    *row("more:complains", "text-turn", "fail", "rename.server-event=fail"),
+    *row("more:swallows", "text-turn", "fail", "resilience.swallowed-exception=fail"),
+    *row("more:fails-in-silence", "text-turn", "fail", "resilience.silent-failure=fail"),
+    # What a framework cannot do is no failure of its shim.
+    *row("more:cannot-say", "text-turn", "not-applicable", "script.finished=not-proven"),
+    *row("more:cannot-voice", "session-config", "pass"),
+    # What nobody has seen refused is noted and blames nobody, us neither.
+    *row("more:fine-unproven-field", "text-turn", "pass", "session.unproven=note", dialects=(GA,)),
+    *row("more:fine-unproven-field-preview", "text-turn", "pass", "session.unproven=note",
+         dialects=(PREVIEW,)),
+    *row("more:fine-odd-role", "text-turn", "pass", "session.unproven=note"),
+    *row("more:fine-null-threshold", "text-turn", "pass", "session.unproven=note"),
+    *row("more:fine-half-a-character", "text-turn", "pass"),
+    # Faults of the server.
+    *row("reference", "text-turn", "pass", faults=("unknown-event",)),
+    *row("unknown-parameter", "text-turn", "pass", "session.unknown-parameter=note",
+         faults=("accept-any-session",)),
+    # The witness is silent.
+    *(r for name in SCENARIOS for r in row("reference", name, "pass")),
+]  # fmt: skip
+
+NOT_CAUGHT = {
+    "deaf-to-user-transcript": (
+        "audio-turn", "no check looks at what the user is shown of his own words, "
+        "and no bundled scenario asks for a transcription of a spoken turn",
+    ),
+    "swallows-errors": ("text-turn", "no bundled scenario and no fault makes the service send an error"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(request: pytest.FixtureRequest) -> dict[Row, CaseResult]:
+    """The results of the rows that are to be tested, run side by side."""
+    chosen = [
+        item.callspec.params["row"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.module is request.module and "row" in _params(item)
+    ]
+    plans = [(case(r.program, r.dialect, r.scenario, *r.faults), r.patience) for r in chosen]
+    return dict(zip(chosen, asyncio.run(run_each(plans)), strict=True))
+
+
+def _params(item: pytest.Function) -> dict[str, object]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_each_miniature_is_caught_for_its_fault_and_nothing_else(
+    row: Row, results: dict[Row, CaseResult]
+) -> None:
+    result = results[row]
+    assert found(result) == row.findings, result.reason
+    assert str(result.verdict) == row.verdict, result.reason
+    assert str(result.close_verdict) == row.close
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(r, marks=pytest.mark.xfail(reason=why, strict=True), id=str(r))
+        for name, (scenario, why) in NOT_CAUGHT.items()
+        for r in row(name, scenario, "fail", dialects=(GA,))
+    ],
+)
+def test_these_miniatures_should_be_caught_and_are_not(row: Row, results: dict[Row, CaseResult]) -> None:
+    assert str(results[row].verdict) == row.verdict
+
+
+def test_every_bundled_miniature_stands_in_the_table() -> None:
+    program = programs_folder() / "miniature_driver.py"
+    listed = subprocess.run([sys.executable, program, "--list"], capture_output=True, text=True, check=True)
+    names = {line.partition(":")[0] for line in listed.stdout.splitlines()}
+    tabled = {r.program.partition(":")[2] for r in ROWS if r.program.startswith("miniature:")}
+    assert names == tabled | set(NOT_CAUGHT)
+
+
+def test_every_check_is_tripped_by_some_miniature() -> None:
+    tripped = {finding.partition("=")[0] for r in ROWS for finding in r.findings}
+    assert tripped == {check.code for check in all_checks()}
+
+
+def test_every_finding_says_what_was_expected_on_what_evidence_and_how_to_mend_it(
+    results: dict[Row, CaseResult],
+) -> None:
+    for case_row, result in results.items():
+        for finding in result.findings:
+            where = (str(case_row), finding.code)
+            assert finding.message, where
+            assert finding.basis, where
+            assert finding.mend, where
+            assert finding.expected != finding.actual, where
+            if finding.at is not None:
+                assert 0 <= finding.at < len(result.exchange.entries), where
+            if finding.severity == "fail":
+                assert all(basis.evidence != "assumed" for basis in finding.basis[:1]), where
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_the_second_witness_is_silent_too(name: str, dialect: str) -> None:
+    from harness.drivers import Environments
+    from harness.runner import run_all
+
+    (result,) = await run_all([case("openai", dialect, name)], Environments(), parallel=1)
+    assert str(result.verdict) == "pass", result.reason
+    assert all(finding.severity == "note" for finding in result.findings), found(result)

@@ -1,0 +1,235 @@
+"""The command from outside, as a user runs it: exit codes, files, and the text on the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.bundled import baseline_file, cassettes_folder, scenarios_folder
+from harness.validation import subschema
+
+
+def command(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_right_client_passes_and_the_report_is_written(tmp_path: Path) -> None:
+    done = command("check", "-i", "reference", "-s", "text-turn", "-o", "out", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✓ pass" in done.stdout
+    assert "cassettes: constructed" in done.stdout
+    assert "as expected" in done.stdout
+    lines = [json.loads(line) for line in (tmp_path / "out/results.jsonl").read_text("utf-8").splitlines()]
+    assert subschema("result", "header").problems(lines[0]) == []
+    for line in lines[1:-1]:
+        assert subschema("result", "case").problems(line) == []
+    assert subschema("result", "footer").problems(lines[-1]) == []
+    assert (tmp_path / "out/azure-v1.html").exists()
+    assert (tmp_path / "out/azure-2024-10-01-preview.html").exists()
+    assert (tmp_path / "out/.gitignore").read_text() == "*\n"
+
+
+def test_known_failures_are_green_and_shown_with_their_difference(tmp_path: Path) -> None:
+    done = command("check", "-i", "rename-shim", "-s", "session-config", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✗ fail known" in done.stdout
+    assert "session.lost" in done.stdout
+    assert "diff ± audio.output.voice: echo → alloy" in done.stdout
+    assert "1 of the bad ones known in the baseline" in done.stdout
+
+
+def test_a_failure_that_is_not_known_exits_1_with_all_a_reader_needs(tmp_path: Path) -> None:
+    done = command("check", "-i", "rename-shim", "-s", "text-modality", "--no-baseline", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "not in the baseline: rename-shim/azure-2024-10-01-preview/text-modality" in done.stdout
+    for label in ("expected", "actual", "diff", "evidence", "mend", "again"):
+        assert re.search(rf"^ +{label} ", done.stdout, re.MULTILINE), label
+
+
+def test_a_stale_entry_of_the_baseline_exits_1_and_is_named(tmp_path: Path) -> None:
+    case = "reference/azure-v1/text-turn"
+    (tmp_path / "baseline.yaml").write_text(
+        f"baseline: 1\nknown:\n- {{case: {case}, verdict: fail, findings: [session.lost]}}\n"
+    )
+    arguments = (
+        "check",
+        "-i",
+        "reference",
+        "-s",
+        "text-turn",
+        "-d",
+        "azure-v1",
+        "--baseline",
+        "baseline.yaml",
+    )
+    done = command(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert f"stale in the baseline: {case}" in done.stdout
+
+
+def test_a_baseline_can_be_written_and_then_fits(tmp_path: Path) -> None:
+    arguments = ("check", "-i", "rename-shim", "-s", "audio-turn")
+    command(*arguments, "--no-baseline", "--write-baseline", "b.yaml", cwd=tmp_path)
+    done = command(*arguments, "--baseline", "b.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_bundled_baseline_names_nothing_but_the_shim_with_known_faults() -> None:
+    cases = re.findall(r"case: (\S+)", baseline_file().read_text("utf-8"))
+    assert cases
+    assert all(case.startswith("rename-shim/azure-2024-10-01-preview/") for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("check", "-i", "nobody"), "there is no implementation 'nobody'\n  known: reference, openai"),
+        (("check", "-i", "reference@1.0"), "has no versions"),
+        (("check", "-i", "reference:loud"), "has no variants"),
+        (
+            ("check", "-i", "pipecat+shim.py"),
+            "does not name a shim\n  to mend it: write +path/to/file.py:function",
+        ),
+        (("check", "-i", "pipecat+none.py:build"), "there is no file 'none.py'"),
+        (
+            ("check", "-d", "azure-1999"),
+            "there is no dialect 'azure-1999'\n  known: azure-2024-10-01-preview",
+        ),
+        (("check", "-s", "nothing"), "there is no scenario 'nothing'\n  known: audio-turn"),
+        (("check", "-s", "./none.yaml"), "cannot be read"),
+        (("check", "--fault", "rain"), "there is no fault 'rain'\n  known: accept-any-session"),
+        (("check", "--baseline", "none.yaml"), "cannot be read"),
+        (("check", "--cassettes", "nowhere"), "there is no cassette for"),
+        (
+            ("record", "text-turn", "--url", "wss://x/openai/v1/realtime?model=m"),
+            "AZURE_OPENAI_API_KEY is empty",
+        ),
+        (("validate", "none.jsonl"), "cannot be read"),
+    ],
+)
+def test_wrong_usage_exits_2_with_what_to_do_and_no_traceback(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = command(*arguments, cwd=tmp_path, AZURE_OPENAI_API_KEY="")
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_scenario_names_file_line_and_what_was_expected(tmp_path: Path) -> None:
+    text = (scenarios_folder() / "text-turn.yaml").read_text("utf-8").replace("dialects: all", "dialects: 7")
+    (tmp_path / "mine.yaml").write_text(text)
+    shutil.copytree(scenarios_folder() / "audio", tmp_path / "audio")
+    done = command("check", "-i", "reference", "-s", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "mine.yaml:5: scenario at /dialects:" in done.stderr
+    assert "expected:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cassette_without_its_footer_is_refused_with_its_line(tmp_path: Path) -> None:
+    folder = tmp_path / "tapes/azure-v1"
+    folder.mkdir(parents=True)
+    lines = (cassettes_folder() / "azure-v1/text-turn.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (folder / "text-turn.jsonl").write_text("".join(lines[:-1]))
+    arguments = ("check", "-i", "reference", "-d", "azure-v1", "-s", "text-turn", "--cassettes", "tapes")
+    done = command(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"text-turn.jsonl:{len(lines) - 1}: cassette: ends without its footer" in done.stderr
+
+
+def test_a_url_that_leads_to_no_dialect_names_those_that_are_known(tmp_path: Path) -> None:
+    done = command(
+        "record", "text-turn", "--url", "wss://x/v1/realtime", cwd=tmp_path, AZURE_OPENAI_API_KEY="k"
+    )
+    assert done.returncode == 2
+    assert "azure-v1 (/openai/v1/realtime)" in done.stderr
+
+
+def test_an_existing_cassette_is_not_replaced_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "cassettes/azure-v1/text-turn.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    url = "wss://x/openai/v1/realtime?model=m"
+    done = command("record", "text-turn", "--url", url, cwd=tmp_path, AZURE_OPENAI_API_KEY="k")
+    assert done.returncode == 2
+    assert "--force" in done.stderr
+    assert path.read_text() == "mine"
+
+
+def test_the_bundled_cassettes_are_what_construct_makes(tmp_path: Path) -> None:
+    done = command("construct", "--check", "-o", str(cassettes_folder()), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "DIFFERS" not in done.stdout
+
+
+def test_construct_writes_the_same_bytes_again(tmp_path: Path) -> None:
+    command("construct", "-s", "text-turn", "-o", "a", cwd=tmp_path)
+    again = command("construct", "-s", "text-turn", "-o", "a", cwd=tmp_path)
+    assert again.stdout.count("unchanged") == 2
+
+
+def test_validate_says_what_each_file_is_and_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text("what: this\n")
+    done = command("validate", str(scenarios_folder() / "text-turn.yaml"), "odd.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "a scenario with 1 turn(s)" in done.stdout
+    assert "odd.yaml: file: not a file of the harness" in done.stderr
+
+
+def test_a_driver_that_speaks_the_protocol_is_told_so(tmp_path: Path) -> None:
+    done = command("driver-test", "reference", "-d", "azure-v1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "BROKEN" not in done.stdout
+    assert done.stdout.count("ok ") == 8
+
+
+def test_a_program_that_is_no_driver_is_told_what_is_missing(tmp_path: Path) -> None:
+    done = command("driver-test", f"cmd:{sys.executable} -c print(1)", "-d", "azure-v1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "BROKEN says hello" in done.stdout
+    assert "not a notice: '1'" in done.stdout
+
+
+def test_a_command_that_does_not_exist_is_not_proven_and_the_run_goes_on(tmp_path: Path) -> None:
+    arguments = (
+        "check",
+        "-i",
+        "cmd:no-such-program-anywhere",
+        "-i",
+        "reference",
+        "-s",
+        "text-turn",
+        "-d",
+        "azure-v1",
+    )
+    done = command(*arguments, "--no-baseline", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "cannot start 'no-such-program-anywhere'" in done.stdout
+    assert "✓ pass" in done.stdout
+
+
+def test_help_names_every_command_and_the_exit_codes(tmp_path: Path) -> None:
+    done = command("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for name in ("check", "record", "construct", "validate", "driver-test", "Exit codes"):
+        assert name in done.stdout

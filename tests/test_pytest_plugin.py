@@ -1,0 +1,87 @@
+"""The plugin from outside: whole pytest runs in folders of their own."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from harness.bundled import scenarios_folder
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with two of the bundled scenarios, run without our own pytest settings."""
+    folder = pytester.path / "scenarios"
+    folder.mkdir()
+    for name in ("text-turn", "text-modality"):
+        shutil.copy(scenarios_folder() / f"{name}.yaml", folder)
+    shutil.copytree(scenarios_folder() / "audio", folder / "audio")
+    return pytester
+
+
+def test_nothing_is_collected_unless_an_implementation_is_named(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("scenarios")
+    result.assert_outcomes()
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_a_right_client_passes_in_every_dialect(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("--realtime-implementation", "reference", "scenarios")
+    result.assert_outcomes(passed=4)
+
+
+def test_a_failure_reads_as_a_finding_and_not_as_a_traceback(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess(
+        "--realtime-implementation=rename-shim",
+        "--realtime-dialect=azure-2024-10-01-preview",
+        "scenarios/text-modality.yaml",
+    )
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert "modality.field at session.output_modalities" in text
+    assert "Unknown parameter: 'session.output_modalities'." in text
+    assert "again: realtime-harness check --implementation rename-shim" in text
+    assert "Traceback" not in text
+
+
+def test_a_broken_scenario_is_a_collection_error_with_its_line(project: pytest.Pytester) -> None:
+    (project.path / "scenarios" / "broken.yaml").write_text(
+        "format: 1\nscenario: broken\ntitle: t\ndialects: all\nsteps: 3\n"
+    )
+    result = project.runpytest_subprocess("--realtime-implementation", "reference", "scenarios/broken.yaml")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*broken.yaml:5: scenario at /steps*"])
+
+
+def test_other_yaml_files_are_left_alone(project: pytest.Pytester) -> None:
+    (project.path / "other.yaml").write_text("a: 1\n")
+    result = project.runpytest_subprocess("--realtime-implementation", "reference", "other.yaml")
+    result.assert_outcomes()
+
+
+def test_an_own_cassette_folder_comes_before_the_bundled_one(project: pytest.Pytester) -> None:
+    own = project.path / "cassettes" / "azure-v1"
+    own.mkdir(parents=True)
+    (own / "text-turn.jsonl").write_text("this is no cassette\n")
+    result = project.runpytest_subprocess(
+        "--realtime-implementation=reference", "--realtime-dialect=azure-v1", "scenarios/text-turn.yaml"
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*text-turn.jsonl:1: cassette: not JSON*"])
+
+
+def test_the_plugin_loads_nothing_of_the_harness_until_it_is_used(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_nothing_is_loaded():
+            heavy = {"deepdiff", "jsonschema", "websockets", "jinja2", "rich", "harness.dialects"}
+            assert not heavy & set(sys.modules)
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:hypothesispytest", "-p", "no:anyio")
+    result.assert_outcomes(passed=1)

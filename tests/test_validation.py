@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.documents import read_document
+from harness.exceptions import ScenarioFault
+from harness.validation import Schema, bundled_schema, check_document, subschema
+
+PERSON = Schema(
+    {
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string"},
+            "age": {"type": ["integer", "null"]},
+            "colour": {"enum": ["red", "green"]},
+            "kind": {"const": "person"},
+            "a/b~c": {"type": "string"},
+            "friends": {"type": "array", "items": {"$ref": "#"}, "maxItems": 12},
+        },
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer", "keyword", "expected", "message"),
+    [
+        ({}, "", "required", "the keys name", "'name' is a required property"),
+        ({"name": 5}, "/name", "type", "string", "5 is not of type 'string'"),
+        (
+            {"name": "a", "age": "x"},
+            "/age",
+            "type",
+            "integer or null",
+            "'x' is not of type 'integer', 'null'",
+        ),
+        (
+            {"name": "a", "colour": "blue"},
+            "/colour",
+            "enum",
+            'one of "red", "green"',
+            "'blue' is not one of ['red', 'green']",
+        ),
+        ({"name": "a", "kind": 1}, "/kind", "const", '"person"', "'person' was expected"),
+        (
+            {"name": "a", "nmae": 1},
+            "",
+            "additionalProperties",
+            "only keys the schema names",
+            "Additional properties are not allowed ('nmae' was unexpected)",
+        ),
+        ({"name": "a", "a/b~c": 1}, "/a~1b~0c", "type", "string", "1 is not of type 'string'"),
+        (
+            {"name": "a", "friends": [{}]},
+            "/friends/0",
+            "required",
+            "the keys name",
+            "'name' is a required property",
+        ),
+    ],
+)
+def test_a_problem_says_where_what_and_what_was_expected(
+    value: object, pointer: str, keyword: str, expected: str, message: str
+) -> None:
+    (problem,) = PERSON.problems(value)
+
+    assert (problem.pointer, problem.keyword, problem.expected, problem.message) == (
+        pointer,
+        keyword,
+        expected,
+        message,
+    )
+    assert not PERSON.accepts(value)
+
+
+def test_a_valid_value_has_no_problems() -> None:
+    value = {"name": "a", "age": None, "friends": [{"name": "b"}]}
+
+    assert PERSON.problems(value) == []
+    assert PERSON.accepts(value)
+
+
+def test_true_is_no_integer() -> None:
+    assert not Schema({"type": "integer"}).accepts(True)
+    assert not Schema({"const": 1}).accepts(True)
+
+
+def test_a_failed_choice_is_explained_by_the_branch_that_came_furthest() -> None:
+    schema = Schema(
+        {"anyOf": [{"type": "string"}, {"type": "object", "properties": {"event": {"type": "string"}}}]}
+    )
+
+    (problem,) = schema.problems({"event": 5})
+
+    assert (problem.pointer, problem.message) == ("/event", "5 is not of type 'string'")
+
+
+def test_a_choice_that_failed_at_once_names_the_choices() -> None:
+    (problem,) = Schema({"anyOf": [{"type": "string"}, {"type": "null"}]}).problems(5)
+
+    assert problem.message == "5 is not valid under any of the given schemas"
+    assert problem.expected == 'anyOf [{"type": "string"}, {"type": "null"}]'
+
+
+def test_a_long_value_is_cut_out_of_the_message() -> None:
+    (problem,) = Schema({"type": "integer"}).problems("x" * 10_000)
+
+    assert len(problem.message) < 300
+    assert problem.message.endswith("is not of type 'integer'")
+
+
+def test_problems_come_in_the_order_of_the_document() -> None:
+    value = {"name": "a", "friends": [{"name": 1 if index in (2, 10) else "b"} for index in range(11)]}
+
+    assert [problem.pointer for problem in PERSON.problems(value)] == ["/friends/2/name", "/friends/10/name"]
+
+
+def test_a_definition_of_a_bundled_schema_can_be_used_alone() -> None:
+    footer = subschema("cassette", "footer")
+
+    assert footer.accepts({"end": {"interactions": 0, "close": {"by": "client", "code": None}}})
+    assert footer.problems({"end": {}})[0].pointer == "/end"
+
+
+def test_a_bundled_schema_is_compiled_once() -> None:
+    assert bundled_schema("scenario") is bundled_schema("scenario")
+
+
+def test_a_wrong_file_is_refused_with_its_first_problem_and_the_number_of_others(tmp_path: Path) -> None:
+    path = tmp_path / "person.yaml"
+    path.write_text("name: 5\nage: x\n", encoding="utf-8")
+
+    with pytest.raises(ScenarioFault) as caught:
+        check_document(read_document(path), PERSON, ScenarioFault)
+
+    fault = caught.value
+    assert (fault.line, fault.pointer, fault.expected) == (2, "/age", "integer or null")
+    assert fault.problem == "'x' is not of type 'integer', 'null' (and 1 more)"
+
+
+def test_a_problem_of_the_whole_file_points_to_its_root(tmp_path: Path) -> None:
+    path = tmp_path / "person.yaml"
+    path.write_text("age: 5\n", encoding="utf-8")
+
+    with pytest.raises(ScenarioFault) as caught:
+        check_document(read_document(path), PERSON, ScenarioFault)
+
+    assert (caught.value.line, caught.value.pointer) == (1, "/")
