@@ -32,7 +32,7 @@ _SECRET_KEYS = frozenset(
 _NAMES = r"(?:api[-_]?key|subscription-key|access_token|client_secret)"
 _IS = r"(?:\\*[\"']?\s*[:=]\s*\\*[\"']?|[\"']\s*,\s*b?[\"'])"
 """Between a name and its value: in a header, a query, JSON (also inside a JSON string), a Python pair."""
-_REST = r"(?!\[redacted\]|null\b|None\b)"
+_REST = r"(?!\s|\[redacted\]|null\b|None\b)"
 
 _PATTERNS = (
     re.compile(r"(?i)(bearer(?:\s|%20|\+)+)" + _REST + r"[^\s\"',;&\\]+"),

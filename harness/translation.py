@@ -190,10 +190,9 @@ def objects_to_wire(rows: tuple[MapRow, ...], canonical: Json, losses: list[Loss
             losses.append(Loss(f"{at}.{row.canonical}", "the wire has no place for it"))
     moved = {row.canonical.split(".")[0] for row in rows if row.canonical and "." in row.canonical}
     for name, value in rest.items():
-        if name in moved and isinstance(value, dict):
-            losses.extend(
-                Loss(f"{at}.{name}.{leaf}", "the wire has no place for it") for leaf in _leaves(value)
-            )
+        if name in moved:
+            paths = [f"{name}.{leaf}" for leaf in _leaves(value)] if isinstance(value, dict) else [name]
+            losses.extend(Loss(f"{at}.{path}", "the wire has no place for it") for path in paths)
         else:
             result[name] = value
     return result

@@ -38,7 +38,7 @@ class Schema:
         self._validator = Draft202012Validator(schema)
 
     def problems(self, value: Any) -> list[Problem]:
-        """Everything wrong with `value`, by place (keys by name, elements by number); empty where it is valid."""
+        """Everything wrong with `value`, keys by name, elements by number; empty where valid."""
         errors = sorted(_leaves(self._validator.iter_errors(value)), key=_place)
         return [_problem(error) for error in errors]
 

@@ -147,11 +147,15 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CassetteFault) as caught:
         load_cassette(tmp_path / "none.jsonl")
 
-    assert str(caught.value) == f"{tmp_path / 'none.jsonl'}: cassette: cannot be read: No such file or directory"
+    assert (
+        str(caught.value) == f"{tmp_path / 'none.jsonl'}: cassette: cannot be read: No such file or directory"
+    )
 
 
 def test_an_empty_file_is_refused() -> None:
-    assert str(fault([])) == 'a.jsonl:1: cassette: an empty file\n  expected: a header line with "cassette": 1'
+    assert (
+        str(fault([])) == 'a.jsonl:1: cassette: an empty file\n  expected: a header line with "cassette": 1'
+    )
 
 
 def test_a_file_without_its_footer_was_not_finished() -> None:
@@ -257,7 +261,12 @@ def test_a_newer_format_is_said_to_be_one() -> None:
         (1, {"transport": "pigeon"}, "/transport", "'pigeon' is not one of ['websocket']"),
         (1, {"provenance": {"kind": "rumoured"}}, "/provenance/kind", "'rumoured' is not one of"),
         (1, {"handshake": {"path": "/"}}, "/handshake", "'query' is a required property"),
-        (1, {"handshake": {"path": "/", "query": {"a": 5}}}, "/handshake/query/a", "5 is not of type 'string'"),
+        (
+            1,
+            {"handshake": {"path": "/", "query": {"a": 5}}},
+            "/handshake/query/a",
+            "5 is not of type 'string'",
+        ),
         (2, {"t": -1}, "/t", "-1 is less than the minimum of 0"),
         (2, {"t": "x"}, "/t", "'x' is not of type 'number'"),
         (2, {"side": "nobody"}, "/side", "'nobody' is not one of ['client', 'server']"),

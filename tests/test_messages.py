@@ -47,7 +47,7 @@ def test_an_event_is_written_compactly_and_in_its_own_letters() -> None:
     assert render_event({"type": "a", "text": "Grüße, 你好"}) == '{"type":"a","text":"Grüße, 你好"}'
 
 
-@given(st.text(max_size=40) | JSON.map(lambda value: json.dumps(value)))
+@given(st.text(max_size=40) | JSON.map(json.dumps))
 def test_whatever_a_peer_sends_is_an_event_or_a_message_fault(frame: str) -> None:
     try:
         event = parse_event(frame)

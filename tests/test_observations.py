@@ -161,13 +161,6 @@ def test_audio_without_end_is_cut_off() -> None:
     assert len(observed.audio[24_000]) == MAX_AUDIO
 
 
-def test_audio_with_a_rate_of_nothing_takes_no_time() -> None:
-    observed = Observed()
-    observed.note(audio(b"ab", rate=0))
-
-    assert observed.audio_seconds == 0
-
-
 def test_of_the_log_the_last_lines_are_kept() -> None:
     observed = Observed()
     for number in range(MAX_LOG_LINES + 3):

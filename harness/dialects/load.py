@@ -59,13 +59,22 @@ def load_dialect(path: Path) -> Dialect:
     """Reads one dialect file with what it extends; raises DialectFault."""
     document = read_document(path, DialectFault)
     check_document(document, bundled_schema("dialect"), DialectFault)
+    return _Reader(document, _extended(document, path, (path.resolve(),))).dialect()
+
+
+def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Any:
+    """A file's value over that of the file it extends, and of the one that extends in turn."""
     raw = document.value
-    if "extends" in raw:
-        base = path.parent / f"{raw['extends']}.yaml"
-        if not base.exists():
-            base = data_folder() / f"{raw['extends']}.yaml"
-        raw = _merge(read_document(base, DialectFault).value, raw)
-    return _Reader(document, raw).dialect()
+    if not isinstance(raw, dict) or "extends" not in raw:
+        return raw
+    name = f"{raw['extends']}.yaml"
+    base = next((file for file in (path.parent / name, data_folder() / name) if file.exists()), None)
+    if base is None or base.resolve() in seen:
+        problem = "is not there" if base is None else "extends this one in turn"
+        line = document.line("/extends")
+        raise DialectFault(document.path, f"{name!r} {problem}", line=line, pointer="/extends")
+    under = _extended(read_document(base, DialectFault), base, (*seen, base.resolve()))
+    return _merge(under, raw)
 
 
 def _merge(base: Any, over: Any) -> Any:
@@ -137,8 +146,15 @@ class _Reader:
         if isinstance(raw, str):
             written, *flags = (part.strip() for part in raw.split(","))
             raw = {"is": written, "required": "required" in flags}
-            if "unknown" in flags:
-                raw = {**raw, "acceptance": "unknown"}
+            for flag in flags:
+                if flag in ("unknown", "refused"):
+                    raw = {**raw, "acceptance": flag}
+                elif flag != "required":
+                    raise DialectFault(
+                        self.document.path,
+                        f"field {name!r} has the flag {flag!r}",
+                        expected="required, unknown or refused",
+                    )
         kinds, of = _kinds(raw["is"])
         return Field(
             name=name,
@@ -222,12 +238,16 @@ class _Reader:
         for side, vocabulary in (("client", dialect.client), ("server", dialect.server)):
             known = vocabulary.shapes.keys() | JSON_KINDS
             for event in vocabulary.events.values():
-                if event.shape not in known:
+                if event.shape not in vocabulary.shapes:
                     self._fail(f"/{side}/events/{event.type}", f"unknown shape {event.shape!r}")
             for shape in vocabulary.shapes.values():
                 for variant in (shape.variants or {}).values():
-                    if variant not in known:
+                    if variant not in vocabulary.shapes:
                         self._fail(f"/{side}/shapes/{shape.name}/variants", f"unknown shape {variant!r}")
+                if shape.unlisted.error is not None and shape.unlisted.error not in dialect.errors:
+                    self._fail(
+                        f"/{side}/shapes/{shape.name}/unlisted", f"unknown error {shape.unlisted.error!r}"
+                    )
                 for spec in shape.fields.values():
                     for kind in (*spec.kinds, *spec.of):
                         if kind not in known:

@@ -54,7 +54,10 @@ class Environments:
         async with self._locks.setdefault(place, asyncio.Lock()):
             if not _python(place).exists():
                 self._progress(f"making the environment of {implementation.environment_name}")
-                await self._make(implementation, place)
+                try:
+                    await self._make(implementation, place)
+                except OSError as error:  # no uv, no room, no right to write there
+                    raise EnvironmentFault(implementation.name, str(error)) from None
         return _python(place), place
 
     async def _make(self, implementation: Implementation, place: Path) -> None:

@@ -72,7 +72,10 @@ def implementation_names() -> tuple[str, ...]:
 def parse_implementation(text: str) -> Implementation:
     """What a name on the command line stands for; raises UsageFault where it stands for nothing."""
     if text.startswith("cmd:"):
-        command = tuple(shlex.split(text.removeprefix("cmd:")))
+        try:
+            command = tuple(shlex.split(text.removeprefix("cmd:")))
+        except ValueError as error:
+            raise UsageFault(f"{text!r} is no command: {error}") from None
         if not command:
             raise UsageFault("cmd: names no command", hint='write cmd:"node my_driver.mjs"')
         return Implementation(text, None, command)

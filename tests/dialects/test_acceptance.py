@@ -127,7 +127,7 @@ def test_what_nobody_knows_of_a_preview_response_is_unproven(
     ("field", "instead", "evidence"),
     [
         ("output_modalities", "modalities", Evidence.REPORTED),
-        ("audio", "voice and output_audio_format", Evidence.ANALOGOUS),
+        ("audio", "voice, output_audio_format", Evidence.ANALOGOUS),
     ],
 )
 def test_a_response_field_of_ga_is_refused_on_preview(

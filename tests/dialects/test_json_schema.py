@@ -139,7 +139,7 @@ KEYS = st.sampled_from(
         "tools",
         "idle_timeout_ms",
         "status",
-    ]  # fmt: skip
+    ]
 )
 
 
@@ -172,11 +172,11 @@ def mutated(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         elif how == "add" and isinstance(holder, dict):
             key = draw(KEYS)
             if holder is not event or key != "type":
-                holder[key] = draw(SCALARS)
+                holder[key] = copy.deepcopy(draw(SCALARS))
         elif how == "double" and isinstance(holder, list):
-            holder.append(copy.deepcopy(holder[0]) if holder else draw(SCALARS))
+            holder.append(copy.deepcopy(holder[0]) if holder else copy.deepcopy(draw(SCALARS)))
         elif isinstance(holder, dict) or last in range(len(holder)):
-            holder[last] = draw(SCALARS)
+            holder[last] = copy.deepcopy(draw(SCALARS))
     return name, event
 
 

@@ -21,7 +21,10 @@ APPEND = Send({"type": "input_audio_buffer.append"}, SOUND)
 COMMIT = Send({"type": "input_audio_buffer.commit"})
 ASK = Send({"type": "response.create"})
 OUTPUT = Send(
-    {"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": "c", "output": "x"}}
+    {
+        "type": "conversation.item.create",
+        "item": {"type": "function_call_output", "call_id": "c", "output": "x"},
+    }
 )
 WAIT = Expect(One("anything"))
 
@@ -99,6 +102,7 @@ def test_what_is_said_and_never_answered_is_said_all_the_same() -> None:
     assert kinds(plan(say("a"), ASK, say("b"))) == [("say", 1), ("say", 0)]
 
 
+@pytest.mark.xfail(reason="an update goes before what was said and not yet answered", strict=True)
 def test_what_is_said_before_an_update_is_said_before_it() -> None:
     assert kinds(plan(UPDATE, say("a"), AGAIN, ASK))[0][0] == "say"
 
@@ -118,7 +122,10 @@ def test_what_is_said_before_an_update_is_said_before_it() -> None:
         ((say("a", role="system"),), "conversation.item.create"),
         ((say(),), "conversation.item.create"),
         ((say(content=[{"type": "input_image"}]),), "conversation.item.create"),
-        ((Send({"type": "conversation.item.create", "item": {"type": "function_call"}}),), "conversation.item.create"),
+        (
+            (Send({"type": "conversation.item.create", "item": {"type": "function_call"}}),),
+            "conversation.item.create",
+        ),
     ],
 )
 def test_what_no_user_can_ask_for_is_refused(steps: tuple[Step, ...], type_: str) -> None:
@@ -131,6 +138,7 @@ def test_what_no_user_can_ask_for_is_refused(steps: tuple[Step, ...], type_: str
     )
 
 
+@pytest.mark.xfail(reason="KeyError: client events of a scenario are validated nowhere", strict=True)
 @pytest.mark.parametrize(
     "step",
     [
@@ -158,4 +166,4 @@ def test_every_bundled_scenario_has_a_plan_the_protocol_can_carry(path: Any) -> 
 
     assert sum(intent.answers for intent in found.intents) >= 1
     for number, intent in enumerate(found.intents, 1):
-        assert subschema("driver", "intent").problems(intent.message(number)) == []
+        assert subschema("driver", "to_driver").problems(intent.message(number)) == []

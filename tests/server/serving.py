@@ -1,0 +1,61 @@
+"""A real replay server on a real port, for clients that are not ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from harness.dialects import bundled_dialect
+from harness.messages import Json
+from harness.playback import Playback, fault_named
+from harness.server import ReplayServer
+from tests.cases import cassette
+from tests.talk import GA, NOW
+
+KEY = "key-0123456789abcdef"
+
+TARGET = {
+    GA: "/openai/v1/realtime?model=gpt-realtime",
+    "azure-2024-10-01-preview": "/openai/realtime?api-version=2024-10-01-preview&deployment=gpt-realtime",
+}
+
+
+@asynccontextmanager
+async def serving(dialect: str = GA, name: str = "text-turn", *faults: str) -> AsyncIterator[ReplayServer]:
+    def new_playback() -> Playback:
+        return Playback(
+            bundled_dialect(dialect),
+            cassette(dialect, name),
+            seed=1,
+            unix_time=NOW,
+            faults=[fault_named(fault) for fault in faults],
+        )
+
+    async with ReplayServer(bundled_dialect(dialect), KEY, new_playback) as server:
+        yield server
+
+
+def dial(server: ReplayServer, target: str | None = None, **options: Any) -> connect:
+    """A connection of the `websockets` package, with the key in the api-key header unless told otherwise."""
+    url = server.origin.replace("http://", "ws://") + (target or TARGET[server.dialect.name])
+    return connect(url, **{"additional_headers": {"api-key": KEY}, **options})
+
+
+async def hear(socket: ClientConnection) -> Json:
+    event: Json = json.loads(await socket.recv())
+    return event
+
+
+async def hear_until(socket: ClientConnection, type_: str) -> list[Json]:
+    found: list[Json] = []
+    while not found or found[-1]["type"] != type_:
+        found.append(await hear(socket))
+    return found
+
+
+async def say(socket: ClientConnection, event: Json) -> None:
+    await socket.send(json.dumps(event))

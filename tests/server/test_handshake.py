@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.exceptions import InvalidStatus
+
+from harness.dialects import bundled_dialect
+from harness.server.handshake import judge_handshake
+from tests.server.serving import KEY, TARGET, dial, hear, serving
+from tests.talk import BOTH, GA, PREVIEW
+
+both = pytest.mark.parametrize("dialect", BOTH)
+
+
+async def refused(
+    dialect: str, target: str | None = None, headers: dict[str, str] | None = None
+) -> InvalidStatus:
+    async with serving(dialect) as server:
+        with pytest.raises(InvalidStatus) as refusal:
+            async with dial(
+                server, target, additional_headers={"api-key": KEY} if headers is None else headers
+            ):
+                pass
+        (connection,) = server.connections
+        assert connection.playback is None
+        assert connection.handshake.status == refusal.value.response.status_code
+        assert connection.handshake.refusal is not None
+        return refusal.value
+
+
+# A right one.
+
+
+@both
+async def test_a_right_handshake_opens_a_session(dialect: str) -> None:
+    async with serving(dialect) as server, dial(server) as websocket:
+        assert (await hear(websocket))["type"] == "session.created"
+    (connection,) = server.connections
+    assert connection.handshake.status == 101
+    assert connection.handshake.refusal is None
+    assert connection.handshake.path == urlsplit(TARGET[dialect]).path
+
+
+@both
+@pytest.mark.parametrize("way", ["header", "query", "bearer", "lower-case bearer", "odd-case header"])
+async def test_the_key_may_come_in_three_ways(dialect: str, way: str) -> None:
+    headers = {
+        "header": {"api-key": KEY},
+        "odd-case header": {"API-Key": KEY},
+        "query": {},
+        "bearer": {"Authorization": f"Bearer {KEY}"},
+        "lower-case bearer": {"authorization": f"bearer {KEY}"},
+    }[way]
+    target = TARGET[dialect] + (f"&api-key={KEY}" if way == "query" else "")
+    async with serving(dialect) as server, dial(server, target, additional_headers=headers) as websocket:
+        assert (await hear(websocket))["type"] == "session.created"
+        assert KEY not in repr(server.connections[0].handshake)
+
+
+@both
+async def test_the_parameters_may_stand_in_any_order_beside_others(dialect: str) -> None:
+    split = urlsplit(TARGET[dialect])
+    parts = [*split.query.split("&"), "client=test"]
+    async with serving(dialect) as server:
+        for order in itertools.permutations(parts):
+            async with dial(server, f"{split.path}?{'&'.join(order)}") as websocket:
+                assert (await hear(websocket))["type"] == "session.created"
+
+
+@both
+async def test_realtime_is_the_subprotocol_only_where_it_is_offered(dialect: str) -> None:
+    async with serving(dialect) as server:
+        async with dial(server) as websocket:
+            assert websocket.subprotocol is None
+        async with dial(server, subprotocols=["realtime"]) as websocket:
+            assert websocket.subprotocol == "realtime"
+        async with dial(server, subprotocols=["other", "realtime"]) as websocket:
+            assert websocket.subprotocol == "realtime"
+        async with dial(server, subprotocols=["other"]) as websocket:
+            assert websocket.subprotocol is None
+            assert (await hear(websocket))["type"] == "session.created"
+    assert server.connections[2].handshake.subprotocols == ("other", "realtime")
+
+
+@both
+async def test_nothing_is_compressed_even_where_the_client_offers_it(dialect: str) -> None:
+    async with serving(dialect) as server, dial(server, compression="deflate") as websocket:
+        assert websocket.response is not None
+        assert websocket.response.headers.get("Sec-WebSocket-Extensions") is None
+        assert websocket.request is not None
+        assert "permessage-deflate" in websocket.request.headers["Sec-WebSocket-Extensions"]
+        assert (await hear(websocket))["type"] == "session.created"
+
+
+async def test_each_server_takes_a_free_port_of_the_loopback_alone() -> None:
+    async with serving() as one, serving() as two:
+        ports = {urlsplit(server.origin).port for server in (one, two)}
+        assert len(ports) == 2
+        assert all(urlsplit(server.origin).hostname == "127.0.0.1" for server in (one, two))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", ports.pop() or 0))
+
+
+# Wrong ones.
+
+
+@both
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"api-key": "another"},
+        {"api-key": ""},
+        {"api-key": KEY + "x"},
+        {"Authorization": KEY},
+        {"Authorization": f"Basic {KEY}"},
+        {"Authorization": "Bearer"},
+    ],
+)
+async def test_a_wrong_key_is_401(dialect: str, headers: dict[str, str]) -> None:
+    response = (await refused(dialect, headers=headers)).response
+    assert response.status_code == 401
+    assert response.headers["Content-Type"] == "application/json"
+    body = json.loads(response.body or b"")
+    assert body["error"]["code"] == "401"
+    assert "Access denied" in body["error"]["message"]
+
+
+@both
+@pytest.mark.parametrize(
+    "path", ["/", "/v1/realtime", "/openai/realtime/", "/openai/v1/realtime/x", "/OPENAI/REALTIME"]
+)
+async def test_a_wrong_path_is_404(dialect: str, path: str) -> None:
+    assert (await refused(dialect, f"{path}?{urlsplit(TARGET[dialect]).query}")).response.status_code == 404
+
+
+@both
+async def test_the_other_generations_path_is_404(dialect: str) -> None:
+    (other,) = set(BOTH) - {dialect}
+    assert (await refused(dialect, TARGET[other])).response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("dialect", "query", "missing"),
+    [
+        (GA, "", "model"),
+        (GA, "model=", "model"),
+        (GA, "deployment=gpt-realtime", "model"),
+        (PREVIEW, "", "api-version"),
+        (PREVIEW, "api-version=2024-10-01-preview", "deployment"),
+        (PREVIEW, "deployment=gpt-realtime", "api-version"),
+        (PREVIEW, "api-version=2024-12-17&deployment=gpt-realtime", "api-version"),
+    ],
+)
+async def test_a_missing_or_wrong_parameter_is_400_and_named(dialect: str, query: str, missing: str) -> None:
+    response = (await refused(dialect, f"{urlsplit(TARGET[dialect]).path}?{query}")).response
+    assert response.status_code == 400
+    assert f"'{missing}'" in json.loads(response.body or b"")["error"]["message"]
+
+
+async def test_an_api_version_left_on_the_ga_path_is_401() -> None:
+    target = TARGET[GA] + "&api-version=2024-10-01-preview"
+    assert (await refused(GA, target)).response.status_code == 401
+
+
+async def test_a_server_that_refused_goes_on_serving() -> None:
+    async with serving() as server:
+        for target in ("//[", "/%ff%00", "/openai/v1/realtime?model=%", "/openai/v1/realtime?model=&model="):
+            with pytest.raises(InvalidStatus):
+                async with dial(server, target, additional_headers={}):
+                    pass
+        async with dial(server) as websocket:
+            assert (await hear(websocket))["type"] == "session.created"
+
+
+async def test_a_client_that_speaks_no_http_at_all_harms_nobody() -> None:
+    async with serving() as server:
+        with socket.create_connection(("127.0.0.1", urlsplit(server.origin).port or 0)) as raw:
+            raw.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+        async with dial(server) as websocket:
+            assert (await hear(websocket))["type"] == "session.created"
+
+
+# What goes into the log.
+
+
+@both
+def test_the_logged_handshake_never_holds_the_key(dialect: str) -> None:
+    target = f"{TARGET[dialect]}&api-key={KEY}"
+    headers = [("api-key", KEY), ("Authorization", f"Bearer {KEY}"), ("X-Other", f"see {KEY}")]
+    headers.append(("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{KEY}"))
+    handshake, refusal, body = judge_handshake(bundled_dialect(dialect), target, headers, KEY)
+    assert refusal is None
+    assert body == ""
+    assert KEY not in repr(handshake)
+    assert handshake.subprotocols[0] == "realtime"
+    assert handshake.header("api-key") == "[redacted]"
+
+
+@both
+@given(target=st.text(max_size=60), name=st.text(max_size=10), value=st.text(max_size=40))
+def test_every_request_gets_an_answer(dialect: str, target: str, name: str, value: str) -> None:
+    handshake, refusal, _ = judge_handshake(bundled_dialect(dialect), target, [(name, value)], KEY)
+    assert refusal is not None
+    assert handshake.status in (400, 401, 404)

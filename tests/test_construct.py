@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.bundled import cassettes_folder, scenario_files
+from harness.cassette import Provenance, load_cassette
+from harness.construct import construct_cassette
+from harness.dialects import Refusal, bundled_dialect, dialect_names, judge_client_event
+from harness.exceptions import RecordingFault
+from harness.messages import Side
+from harness.recording import read_recording
+from harness.scenario import Text, load_scenario
+from tests.cases import SCENARIOS, scenario
+from tests.talk import GA, PREVIEW, assert_orders, assert_valid
+
+every = pytest.mark.parametrize(("dialect", "name"), [(d, s) for d in dialect_names() for s in SCENARIOS])
+
+
+@every
+def test_a_bundled_cassette_is_what_construct_makes_byte_for_byte(dialect: str, name: str) -> None:
+    made = construct_cassette(scenario(name), bundled_dialect(dialect))
+    text = "".join(f"{line}\n" for line in made.lines())
+    assert text.encode() == (cassettes_folder() / dialect / f"{name}.jsonl").read_bytes()
+
+
+def test_there_is_a_cassette_for_every_scenario_and_dialect_and_no_other() -> None:
+    there = {(path.parent.name, path.stem) for path in cassettes_folder().glob("*/*.jsonl")}
+    loaded = [load_scenario(path) for path in scenario_files()]
+    wanted = {(d, s.name) for d in dialect_names() for s in loaded if s.applies_to(d)}
+    assert there == wanted
+
+
+@every
+def test_every_event_is_valid_in_its_dialect_and_nothing_is_refused(dialect: str, name: str) -> None:
+    found = bundled_dialect(dialect)
+    made = construct_cassette(scenario(name), found)
+    assert made.interactions
+    for interaction in made.interactions:
+        assert interaction.event is not None
+        if interaction.side is Side.SERVER:
+            assert_valid(found, interaction.event)
+            assert interaction.event["type"] != "error"
+        else:
+            judged = judge_client_event(found, interaction.event)
+            assert not [j for j in judged if isinstance(j, Refusal)]
+
+
+@every
+def test_every_answer_keeps_the_orders_of_the_captures(dialect: str, name: str) -> None:
+    found = bundled_dialect(dialect)
+    answers = read_recording(construct_cassette(scenario(name), found), found).answers
+    assert len(answers) == len(scenario(name).answers)
+    for answer in answers:
+        assert_orders([event for _, event in answer.events])
+
+
+@every
+def test_its_provenance_says_that_nobody_recorded_it(dialect: str, name: str) -> None:
+    header = load_cassette(cassettes_folder() / dialect / f"{name}.jsonl").header
+    assert header.provenance is Provenance.CONSTRUCTED
+    assert (header.dialect, header.scenario) == (dialect, name)
+    assert dict(header.origin)["evidence"]
+
+
+def test_times_go_forward_only() -> None:
+    made = construct_cassette(scenario("tool-call-round"), bundled_dialect(GA))
+    times = [interaction.t for interaction in made.interactions]
+    assert times == sorted(times)
+    assert times[-1] > 0.5
+
+
+def test_a_right_handshake_has_the_queries_the_dialect_requires() -> None:
+    assert bundled_dialect(GA).handshake.right_query("gpt-realtime") == (("model", "gpt-realtime"),)
+    assert dict(bundled_dialect(PREVIEW).handshake.right_query("mine")) == {
+        "api-version": "2024-10-01-preview",
+        "deployment": "mine",
+    }
+
+
+def test_a_scenario_whose_answers_do_not_fit_its_steps_cannot_be_constructed() -> None:
+    unfit = replace(scenario("tool-call-round"), answers=(Text("No call here."),))
+    with pytest.raises(RecordingFault) as fault:
+        construct_cassette(unfit, bundled_dialect(GA))
+    assert "response.output_item.added" in str(fault.value)
+
+
+def test_a_scenario_that_waits_for_what_never_comes_cannot_be_constructed() -> None:
+    whole = scenario("text-turn")
+    waiting = replace(whole, steps=(*whole.steps[:3], whole.steps[2]))
+    with pytest.raises(RecordingFault, match="says no more"):
+        construct_cassette(waiting, bundled_dialect(GA))
