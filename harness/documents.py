@@ -1,7 +1,7 @@
 """Reads the YAML and JSON files that people write. The one home of the YAML library.
 
-Rules: only plain values (no tags, so no code); no aliases, which can make a
-small file huge; every place can be named by line.
+Rules: only what JSON can say (so no code, no dates, no key twice); no aliases,
+which can make a small file huge; every place can be named by line.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ import yaml
 from harness.exceptions import FileFault
 
 MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 64
+"""Levels of nesting; the parser's time grows with their square."""
+
+_PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
+)
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -60,11 +66,9 @@ def read_document(path: Path, fault: type[FileFault] = FileFault) -> Document:
     except UnicodeDecodeError as error:
         raise fault(name, f"not UTF-8: {error.reason} at byte {error.start}") from None
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else None
-                raise fault(name, f"alias '*{event.anchor}'", line=line, expected="the value, written out")
+        _check_events(text, name, fault)
         root = yaml.compose(text, Loader=_Loader)
+        _check_node(root, name, fault)
         value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, chosen above
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -73,6 +77,47 @@ def read_document(path: Path, fault: type[FileFault] = FileFault) -> Document:
     except (RecursionError, ValueError) as error:
         raise fault(name, f"not readable: {error or 'nested too deeply'}") from None
     return Document(name, value, root)
+
+
+def _check_events(text: str, name: str, fault: type[FileFault]) -> None:
+    """Refuses aliases and deep nesting while the text is being parsed, before anything is built."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1 if event.start_mark else None
+        if isinstance(event, yaml.AliasEvent):
+            raise fault(name, f"alias '*{event.anchor}'", line=line, expected="the value, written out")
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise fault(name, f"nested deeper than {MAX_DEPTH} levels", line=line)
+
+
+def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> None:
+    """Refuses what JSON cannot say: dates, bytes, infinities, keys that are no text or stand there twice."""
+    if node is None:
+        return
+    line = node.start_mark.line + 1 if node.start_mark else None
+    infinite = node.tag.endswith(":float") and str(node.value).lower().strip("+-") in (".nan", ".inf")
+    if node.tag not in _PLAIN_TAGS or infinite:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        problem = f"{node.value!r:.60} ({kind:.40}) is no JSON value"
+        raise fault(name, problem, line=line, expected="a plain value; text in quotes")
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _check_node(child, name, fault)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, child in node.value:
+            at = key.start_mark.line + 1
+            if not key.tag.endswith(":str"):
+                shown = f"{key.value!r:.60} " if isinstance(key.value, str) else ""
+                raise fault(name, f"the key {shown}is no text", line=at, expected="a key in quotes")
+            if key.value in seen:
+                raise fault(name, f"the key {key.value!r:.60} stands there twice", line=at)
+            seen.add(key.value)
+            _check_node(child, name, fault)
 
 
 def dump_document(value: Any) -> str:

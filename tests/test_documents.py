@@ -72,12 +72,12 @@ def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
     ("text", "line", "problem"),
     [
         ("a: &x [1]\nb: *x\n", 2, "alias '*x'"),
-        ("a: 1\nb: !!python/name:os.system x\n", 2, "could not determine a constructor for the tag"),
-        ("a: 1\nb: !mine x\n", 2, "could not determine a constructor for the tag '!mine'"),
+        ("a: 1\nb: !!python/name:os.system x\n", 2, "(python/name:os.system) is no JSON value"),
+        ("a: 1\nb: !mine x\n", 2, "'x' (!mine) is no JSON value"),
         ("a: [1,\nb: 2\n", 3, "not YAML"),
         ("a: 1\n\tb: 2\n", 2, "not YAML"),
         ("a: 1\n---\nb: 2\n", 2, "found another document"),
-        ("? [a]\n: b\n", 1, "found unhashable key"),
+        ("? [a]\n: b\n", 1, "the key is no text"),
     ],
 )
 def test_what_is_no_plain_value_is_refused_by_its_line(
@@ -136,14 +136,12 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
         read_document(write(tmp_path, b"#" * (MAX_BYTES + 1)))
 
 
-@pytest.mark.xfail(reason="the last one silently wins", strict=True)
 @pytest.mark.parametrize("text", ["a: 1\na: 2\n", "a: {b: 1, c: 3, b: 2}\n"])
 def test_a_key_written_twice_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(FileFault, match="twice"):
         read_document(write(tmp_path, text))
 
 
-@pytest.mark.xfail(reason="YAML dates, bytes, infinities and keys that are no text come through", strict=True)
 @pytest.mark.parametrize(
     "text", ["a: 2024-10-01\n", "a: .nan\n", "a: .inf\n", "1: a\n", "a: !!binary aGk=\n"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -29,7 +30,7 @@ from harness.dialects.model import (
 )
 from harness.documents import Document, read_document
 from harness.exceptions import DialectFault, UsageFault
-from harness.validation import bundled_schema, check_document
+from harness.validation import bundled_schema, check_document, subschema
 
 JSON_KINDS = frozenset({"string", "integer", "number", "boolean", "null", "object", "array", "any"})
 
@@ -59,7 +60,9 @@ def load_dialect(path: Path) -> Dialect:
     """Reads one dialect file with what it extends; raises DialectFault."""
     document = read_document(path, DialectFault)
     check_document(document, bundled_schema("dialect"), DialectFault)
-    return _Reader(document, _extended(document, path, (path.resolve(),))).dialect()
+    whole = _extended(document, path, (path.resolve(),))
+    check_document(replace(document, value=whole), subschema("dialect", "whole"), DialectFault)
+    return _Reader(document, whole).dialect()
 
 
 def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Any:
@@ -91,9 +94,6 @@ class _Reader:
 
     def dialect(self) -> Dialect:
         raw = self.raw
-        missing = [key for key in ("dialect", "handshake", "client", "server", "errors") if key not in raw]
-        if missing:
-            raise DialectFault(self.document.path, f"without {', '.join(missing)}", pointer="/")
         result = Dialect(
             name=raw["dialect"],
             title=raw["title"],

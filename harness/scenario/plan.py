@@ -65,7 +65,11 @@ class _Planner:
         rule = rules.get(step.event["type"])
         if rule is None:
             raise _not_plannable(self.scenario, step.event["type"])
-        rule(step)
+        try:
+            rule(step)
+        except (KeyError, TypeError, AttributeError) as error:
+            problem = f"{step.event['type']} is not whole: {type(error).__name__} {error}"
+            raise ScenarioFault(self.scenario.path, problem, hint="see docs/scenarios.md") from None
 
     def plan(self) -> Plan:
         return Plan(self.session or self.scenario.wanted_session, (*self.intents, *self.turn))
@@ -74,6 +78,8 @@ class _Planner:
         if self.session is None:
             self.session = step.event["session"]
         else:
+            self.intents.extend(self.turn)
+            self.turn = []
             self.intents.append(Intent("update", (("session", step.event["session"]),), 0))
 
     def _speak(self, step: Send) -> None:

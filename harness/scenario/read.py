@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import wave
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +16,9 @@ from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated
 from harness.validation import bundled_schema, check_document
 
 MAX_AUDIO_SECONDS = 60
+
+_PLACEHOLDER = re.compile(r"\$[A-Za-z_]\w*")
+"""`$name`, and nothing beside it; any other text may begin with a dollar."""
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -71,7 +75,7 @@ class _Reader:
         """Puts in what a scenario knows by itself; captured values wait until they are captured."""
         if value == "$session":
             return scenario.wanted_session
-        if isinstance(value, str) and value.startswith("$") and value[1:] not in self.bound:
+        if isinstance(value, str) and _PLACEHOLDER.fullmatch(value) and value[1:] not in self.bound:
             self.fail(at, f"{value!r} is captured nowhere above", f"one of {sorted(self.bound)} or 'session'")
         if isinstance(value, dict) and "$result" in value:
             for tool in scenario.tools:
@@ -115,6 +119,8 @@ class _Reader:
         return Speech(speech["transcript"], self.audio(speech["audio"], f"{at}/speech/audio"))
 
     def audio(self, name: str, at: str) -> Audio:
+        if "\0" in name:
+            self.fail(at, f"{name!r} is no file name")
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             self.fail(at, f"{name!r} is outside the scenario's folder", "a file beside the scenario")
@@ -125,7 +131,11 @@ class _Reader:
                     self.fail(at, f"{name!r} has {found}", f"{RATE} Hz, 1 channel, 16 bit")
                 if wav.getnframes() > MAX_AUDIO_SECONDS * RATE:
                     self.fail(at, f"{name!r} is longer than {MAX_AUDIO_SECONDS} s")
-                return Audio(name, wav.readframes(wav.getnframes()))
+                pcm = wav.readframes(wav.getnframes())
+                if not pcm or len(pcm) != 2 * wav.getnframes():
+                    whole = 2 * wav.getnframes()
+                    self.fail(at, f"{name!r} holds {len(pcm)} bytes of audio, its header says {whole}")
+                return Audio(name, pcm)
         except OSError as error:
             self.fail(
                 at, f"{name!r} cannot be read: {error.strerror or error}", "a WAV file beside the scenario"

@@ -32,7 +32,7 @@ class One:
         known = dict(bound)
         for path, wanted in self.where:
             value = get_path(event, path)
-            if value is MISSING or value != _meant(wanted, known):
+            if value is MISSING or not _equal(value, _meant(wanted, known)):
                 return None
         for name, path in self.capture:
             value = get_path(event, path)
@@ -44,6 +44,11 @@ class One:
     def __str__(self) -> str:
         conditions = ", ".join(f"{path} = {value!r}" for path, value in self.where)
         return self.type + (f" where {conditions}" if conditions else "")
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    """Equal as JSON values: in Python, 1 is True."""
+    return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
 
 
 def _meant(wanted: Any, known: Mapping[str, Any]) -> Any:
