@@ -284,7 +284,7 @@ def test_a_broken_file_is_refused_by_its_line_and_pointer(
 
 NOT_WHOLE: dict[str, Callable[[dict[str, Any]], Any]] = {
     "service.session_seconds as a number": lambda raw: raw["service"].update(session_seconds=60),
-    "a handshake refusal without status": lambda raw: raw["handshake"]["refusals"].update(wrong_key=SOURCE),
+    "a handshake refusal without status": lambda raw: raw["handshake"]["refusals"].update(made_up=SOURCE),
     "auth without schemes": lambda raw: raw["handshake"]["auth"].pop("schemes"),
     "a header without acceptance": lambda raw: raw["handshake"].update(headers={"x": SOURCE}),
     "an error without a message": lambda raw: raw.update(errors={"x": SOURCE}),
