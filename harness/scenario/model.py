@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.messages import Json
 from harness.scenario.sequence import Sequence
+
+PLACEHOLDER = re.compile(r"\$[A-Za-z_]\w*")
+"""`$name`, and nothing beside it; any other text may begin with a dollar."""
 
 RATE = 24_000
 """Samples per second of every audio file: the rate of the service's default format."""
@@ -121,8 +125,8 @@ class Scenario:
 
 
 def _resolve(value: Any, bindings: Mapping[str, Any]) -> Any:
-    if isinstance(value, str) and value.startswith("$") and value[1:] in bindings:
-        return bindings[value[1:]]
+    if isinstance(value, str) and PLACEHOLDER.fullmatch(value):
+        return bindings.get(value[1:], value)
     if isinstance(value, dict):
         return {key: _resolve(inner, bindings) for key, inner in value.items()}
     if isinstance(value, list):

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import wave
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.dialects import dialect_names
 from harness.documents import Document, read_document
 from harness.exceptions import ScenarioFault
-from harness.scenario.model import RATE, Answer, Audio, Call, Expect, Scenario, Send, Speech, Step, Text, Tool
+from harness.scenario.model import (
+    PLACEHOLDER,
+    RATE,
+    Answer,
+    Audio,
+    Call,
+    Expect,
+    Scenario,
+    Send,
+    Speech,
+    Step,
+    Text,
+    Tool,
+)
 from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated, Sequence, first
 from harness.validation import bundled_schema, check_document
 
 MAX_AUDIO_SECONDS = 60
-
-_PLACEHOLDER = re.compile(r"\$[A-Za-z_]\w*")
-"""`$name`, and nothing beside it; any other text may begin with a dollar."""
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -41,6 +51,10 @@ class _Reader:
 
     def scenario(self) -> Scenario:
         raw = self.document.value
+        for index, name in enumerate(raw["dialects"] if raw["dialects"] != "all" else ()):
+            if name not in dialect_names():
+                expected = f"all, or some of {', '.join(dialect_names())}"
+                self.fail(f"/dialects/{index}", f"no dialect {name!r}", expected)
         tools = tuple(
             Tool(tool["name"], tool.get("description", ""), tool["parameters"], tool["result"])
             for tool in raw.get("tools", ())
@@ -75,7 +89,7 @@ class _Reader:
         """Puts in what a scenario knows by itself; captured values wait until they are captured."""
         if value == "$session":
             return scenario.wanted_session
-        if isinstance(value, str) and _PLACEHOLDER.fullmatch(value) and value[1:] not in self.bound:
+        if isinstance(value, str) and PLACEHOLDER.fullmatch(value) and value[1:] not in self.bound:
             self.fail(at, f"{value!r} is captured nowhere above", f"one of {sorted(self.bound)} or 'session'")
         if isinstance(value, dict) and "$result" in value:
             for tool in scenario.tools:

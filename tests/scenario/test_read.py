@@ -140,7 +140,10 @@ def test_the_types_that_may_come_first_are_known(whole: Scenario) -> None:
 
 @pytest.mark.parametrize(
     ("named", "applies", "not_to"),
-    [("all", ["a", "b"], []), (["a"], ["a"], ["b"]), (["a", "b"], ["b"], ["c"])],
+    [
+        ("all", ["azure-v1", "azure-2024-10-01-preview"], []),
+        (["azure-v1"], ["azure-v1"], ["azure-2024-10-01-preview"]),
+    ],
 )
 def test_a_scenario_applies_to_the_dialects_it_names(
     tmp_path: Path, named: Any, applies: list[str], not_to: list[str]
@@ -149,6 +152,13 @@ def test_a_scenario_applies_to_the_dialects_it_names(
 
     assert all(scenario.applies_to(dialect) for dialect in applies)
     assert not any(scenario.applies_to(dialect) for dialect in not_to)
+
+
+def test_a_dialect_nobody_knows_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    found = fault(write(tmp_path, {**WHOLE, "dialects": ["azure-v1", "azure-v9"]}))
+
+    assert found.pointer == "/dialects/1"
+    assert "azure-v1" in str(found.expected)
 
 
 @pytest.mark.parametrize("path", scenario_files(), ids=lambda path: path.stem)
