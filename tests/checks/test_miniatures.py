@@ -100,7 +100,8 @@ ROWS: list[Row] = [
     *row("other-generation-event", "text-turn", "fail", "rename.client-event=fail"),
     *row("assistant-part-of-the-other-generation", "text-turn", "deviation",
          "rename.content-part=deviation"),
-    *row("more:number-for-instructions", "text-turn", "fail", "session.invalid-value=fail", *REFUSED, dialects=(PREVIEW,)),
+    *row("more:number-for-instructions", "text-turn", "fail", "session.invalid-value=fail", *REFUSED,
+         dialects=(PREVIEW,)),
     # What reaches the user.
     *row("deaf-to-text", "text-modality", "fail", "surfaced.text=fail", dialects=(GA,)),
     *row("text-mangled", "text-modality", "fail", "surfaced.text=fail", dialects=(PREVIEW,)),
@@ -124,7 +125,8 @@ ROWS: list[Row] = [
     *row("more:null-item", "text-turn", "deviation", "order.refused-event=deviation",
          "session.unproven=note", dialects=(PREVIEW,)),
     *row("more:other-words", "text-turn", "fail", "order.items=fail", dialects=(GA,)),
-    *row("more:asks-once-more", "text-turn", "deviation", "order.extra-answer=deviation", dialects=(PREVIEW,)),
+    *row("more:asks-once-more", "text-turn", "deviation", "order.extra-answer=deviation",
+         dialects=(PREVIEW,)),
     *row("more:asks-once-more", "text-modality", "deviation", "order.extra-answer=deviation", dialects=(GA,)),
     # The connection.
     *row("wrong-path", "text-turn", "fail", "handshake.path=fail", close="not-proven"),
