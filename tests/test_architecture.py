@@ -17,9 +17,6 @@ PACKAGE = Path(harness.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 SCHEMAS = sorted((PACKAGE / "schemas").glob("*.json"))
 LONGEST = 400
-PROGRAMS = PACKAGE / "drivers" / "programs"
-"""They stand alone, in environments of their own."""
-TOO_LONG = {"service/model.py": "to be split"}
 
 
 def name(path: Path) -> str:
@@ -47,10 +44,8 @@ def test_no_module_names_a_dialect(path: Path) -> None:
     assert [text for text in strings(path) if named.search(text)] == []
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if PROGRAMS not in path.parents], ids=name)
-def test_no_module_is_longer_than_people_read(path: Path, request: pytest.FixtureRequest) -> None:
-    if name(path) in TOO_LONG:
-        request.applymarker(pytest.mark.xfail(reason=TOO_LONG[name(path)], strict=True))
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_no_module_is_longer_than_people_read(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= LONGEST
 
 

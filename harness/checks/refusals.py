@@ -53,7 +53,8 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
     basis = [Basis(refusal.fact.evidence, refusal.fact.source)]
     if spec.fact.source != refusal.fact.source:
         basis.append(Basis(spec.fact.evidence, f"the refusal's wording: {spec.fact.source}"))
-    severity = Severity.FAIL
+    # That the value is wrong is documented; where its refusal is only assumed, it cannot fail a client.
+    severity = Severity.FAIL if spec.fact.evidence.can_fail else Severity.DEVIATION
     if record.lenient:
         severity, rest = Severity.NOTE, f" The fault in force lets it pass; the service answers: {answer}"
     elif refusal is entry.refusals[0]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.checks.record import CaseRecord
 from harness.checks.registry import NotApplicable, check
 from harness.findings import Finding, Severity
+from harness.service import Origin
 
 _COMPLAINT = re.compile(
     r"(?i)un(?:known|implemented|handled|supported|expected|recogni[sz]ed)|"
@@ -17,7 +18,8 @@ _COMPLAINT = re.compile(
 
 @check("rename.server-event", "every event the service sends is understood")
 def server_event(record: CaseRecord) -> Iterator[Finding]:
-    sent = {e.event["type"]: e for e in record.exchange.server_entries() if e.event is not None}
+    served = record.exchange.server_entries()
+    sent = {e.event["type"]: e for e in served if e.event is not None and e.origin is not Origin.FAULT}
     if not sent:
         raise NotApplicable("the service sent nothing")
     table = record.dialect.translation.events

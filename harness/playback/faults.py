@@ -33,6 +33,23 @@ FAULTS: tuple[Fault, ...] = (
         lenient=True,
     ),
     Fault(
+        "error-event",
+        "an error of the service, before the first delta of the first answer",
+        frame=_frame(
+            {
+                "type": "error",
+                "event_id": "event_of_the_fault",
+                "error": {
+                    "type": "server_error",
+                    "code": None,
+                    "message": "The fault error-event sent this error.",
+                    "param": None,
+                    "event_id": None,
+                },
+            }
+        ),
+    ),
+    Fault(
         "event-without-type",
         "an event without its type, before the first delta of the first answer",
         frame=_frame({"event_id": "event_without_type", "delta": "?"}),

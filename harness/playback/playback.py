@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from harness.cassette import Cassette
 from harness.dialects import Dialect
-from harness.messages import Json, Side
+from harness.exceptions import MessageFault
+from harness.messages import Json, Side, parse_event
 from harness.playback.faults import Fault
 from harness.recording import Barrier, RecordedAnswer, read_recording, without_ids
 from harness.service import Entry, Origin, Outgoing, ResponseRequest, Service, Supply
@@ -84,13 +86,15 @@ class Playback(Service):
         """A faulty frame to send before `upcoming`, once."""
         if self._frames and upcoming.event["type"].endswith(".delta"):
             frame = self._frames.pop(0)
-            number = len(self.exchange.entries)
-            fault = Entry(number, self.t, Side.SERVER, None, origin=Origin.FAULT, raw=frame)
+            try:
+                event: Json | None = parse_event(frame)
+            except MessageFault:
+                event = None
             # The log says what went out in what order: the fault before the event it precedes.
-            self.exchange.entries[-1:] = [
-                Entry(**{**_fields(fault), "number": number - 1}),
-                Entry(**{**_fields(self.exchange.entries[-1]), "number": number}),
-            ]
+            preceded = self.exchange.entries.pop()
+            number = preceded.number
+            fault = Entry(number, self.t, Side.SERVER, event, origin=Origin.FAULT, raw=frame)
+            self.exchange.entries += [fault, replace(preceded, number=number + 1)]
             return frame
         return None
 
@@ -217,7 +221,3 @@ def _replaced(value: Any, ids: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_replaced(inner, ids) for inner in value]
     return value
-
-
-def _fields(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in entry.__dataclass_fields__}

@@ -24,7 +24,7 @@ from harness.report import CaseId, CaseResult
 from harness.runner.drive import PATIENCE, Drive, start_message
 from harness.scenario import Scenario, plan_intents
 from harness.server import Connection, ReplayServer
-from harness.service import Exchange
+from harness.service import Exchange, Origin
 
 _CLEAN_CLOSES = (1000, 1001, 1005)
 
@@ -172,7 +172,7 @@ def _own_fault(dialect: Dialect, exchange: Exchange) -> str | None:
         for at in _ECHOED.get(unproven.path.partition(".")[0], ())
     )
     for entry in exchange.server_entries():
-        if entry.event is None:
+        if entry.event is None or entry.origin is Origin.FAULT:
             continue
         schema = compiled_schema(dialect, Side.SERVER, entry.event["type"])
         problems = schema.problems(entry.event) if schema else []

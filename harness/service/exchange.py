@@ -79,7 +79,6 @@ class Exchange:
     responses: list[ResponseStart] = field(default_factory=list)
     session: Json | None = None
     """The effective session at the end, canonical."""
-    items: list[Json] = field(default_factory=list)
     unplayed: list[str] = field(default_factory=list)
     """What the cassette still had to say, and which barrier held it back."""
     close_code: int | None = None

@@ -1,10 +1,10 @@
-"""The model of the service: what it does with every client event.
+"""The model of the service: one session, its state, and what it sends when.
 
 Sans-I/O and on a virtual clock: frames go in with `receive`, events come out
 with `pop`, each with its time; nothing here sleeps, and the same seed and the
 same frames give the same events. A client event is judged in its own dialect
 first, so that a refusal names the path that was on the wire, and a refused
-event changes nothing.
+event changes nothing; what an accepted one does stands in `rules`.
 """
 
 from __future__ import annotations
@@ -16,35 +16,19 @@ from typing import Any
 
 from harness.dialects import Dialect, Refusal, Unproven, judge_client_event
 from harness.exceptions import MessageFault
-from harness.messages import Json, Side, decode_audio, get_path, json_type, parse_event
+from harness.messages import Json, Side, decode_audio, parse_event
 from harness.scenario import Answer, Text
 from harness.service.answers import STEP, ResponseFrame, answer_events
 from harness.service.conversation import Conversation
-from harness.service.effective import effective_session, initial_session, merged_session
+from harness.service.effective import effective_session, initial_session
 from harness.service.errors import error_event
 from harness.service.exchange import Entry, Exchange, Origin, ResponseStart
 from harness.service.ids import IdMint
+from harness.service.rules import BYTES_PER_MS, LATENCY, Refused, obey
 from harness.translation import Translator
-
-LATENCY = 0.02
-"""Seconds from a client event to its acknowledgement: one round trip, as probed on OpenAI GA."""
 
 THINKING = 0.25
 """Seconds from `response.create` to the first event of the answer."""
-
-BYTES_PER_MS = 48
-"""24 kHz, 16 bit, mono."""
-
-G711_BYTES_PER_MS = 8
-
-LEAST_COMMIT_MS = 100
-
-_NEEDED: dict[str, tuple[tuple[str, type], ...]] = {
-    "session.update": (("session", dict),),
-    "conversation.item.create": (("item", dict),),
-    "conversation.item.truncate": (("audio_end_ms", int), ("content_index", int)),
-}
-"""What a rule cannot do without. The tables let an explicit null pass, as nobody has seen it refused."""
 
 STOCK_ANSWER = Text("This answer was made by the service model.")
 
@@ -80,16 +64,6 @@ class Supply:
 Supplier = Callable[[ResponseRequest], Supply | None]
 
 
-class Refused(Exception):
-    """Raised by a rule: the service answers with this error and changes nothing."""
-
-    def __init__(self, error: str, value: Any = None, expected: Any = None, path: str | None = None) -> None:
-        self.error = error
-        self.value = value
-        self.expected = expected
-        self.path = path
-
-
 class Service:
     """One session of the service.
 
@@ -122,14 +96,14 @@ class Service:
         self.conversation_id = self.mint.mint("conv")
         self.exchange.session = self.session
         self._answers = iter(answers)
-        self._heard = iter(heard)
+        self.heard = iter(heard)
         self._supplier = supplier
         self._queue: list[tuple[float, int, Json, Origin, bool]] = []
         self._order = 0
         self.t = 0.0
         self.active: str | None = None
-        self._active_until = 0.0
-        self._buffer = bytearray()
+        self.active_until = 0.0
+        self.buffer = bytearray()
         self._starts: dict[str, ResponseStart] = {}
         self._frame: ResponseFrame | None = None
         """Of the active response."""
@@ -214,7 +188,6 @@ class Service:
             made[event["item_id"]] = made.get(event["item_id"], 0) + len(pcm) // BYTES_PER_MS
         elif event["type"] == "response.done":
             self.active = None
-        self.exchange.items = self.conversation.snapshot()
 
     # Receiving.
 
@@ -226,7 +199,7 @@ class Service:
             shown = frame[:200] if isinstance(frame, str) else repr(frame[:100])
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
             self._log(Side.CLIENT, None, raw=shown, refused_by_state=error)
-            self._refuse(Refused(error, fault.problem), {})
+            self.refuse(Refused(error, fault.problem), {})
             return
         judged = judge_client_event(self.dialect, event)
         refusals = tuple(item for item in judged if isinstance(item, Refusal) and item.fact.evidence.can_fail)
@@ -236,171 +209,38 @@ class Service:
         canonical = self.translator.to_canonical(Side.CLIENT, accepted).events
         number = self._log(Side.CLIENT, event, canonical=canonical, refusals=refusals, unproven=unproven)
         if refusals and not waived:
-            self._refuse(refusals[0], event)
+            self.refuse(refusals[0], event)
             self.refused(canonical[0])
             return
         try:
-            self.obey(canonical[0])
+            obey(self, canonical[0])
         except Refused as refusal:
             self._mark_refused(number, refusal.error)
-            self._refuse(refusal, event)
-
-    def obey(self, event: Json) -> None:
-        """Does what an accepted client event asks for (canonical form)."""
-        rule = self._RULES.get(event["type"])
-        if rule is None:
-            return
-        for name, kind in _NEEDED.get(event["type"], ()):
-            if not isinstance(event.get(name), kind):
-                raise Refused("invalid_type", event.get(name), json_type(kind()), name)
-        rule(self, event)
+            self.refuse(refusal, event)
 
     def refused(self, event: Json) -> None:
         """An event was refused by the tables. The service does nothing more; playback may."""
 
-    def _refuse(self, refusal: Refused | Refusal, event: Json) -> None:
+    def refuse(self, refusal: Refused | Refusal, event: Json) -> None:
         spec = self.dialect.errors[refusal.error]
         self.emit(error_event(spec, refusal, event.get("event_id")))
 
-    # The rules, one per client event.
+    # What is of interest to whoever holds the session, such as a playback.
 
-    def _session_update(self, event: Json) -> None:
-        update = event["session"]
-        voice = ((update.get("audio") or {}).get("output") or {}).get("voice")
-        current = self.session.get("audio", {}).get("output", {}).get("voice")
-        if voice is not None and voice != current and self.conversation.has_model_audio:
-            raise Refused("voice_after_audio")
-        self.session = merged_session(self.dialect, self.session, update)
-        self.exchange.session = self.session
-        self.emit({"type": "session.updated", "session": self.session}, origin=self.acknowledgement(event))
-
-    def _append(self, event: Json) -> None:
-        pcm = decode_audio(event["audio"])
-        if pcm is None:
-            raise Refused("invalid_value", "…", "base64 audio", "audio")
-        self._buffer += pcm
-
-    def _commit(self, event: Json) -> None:
-        ms = len(self._buffer) / self._input_bytes_per_ms()
-        if ms < LEAST_COMMIT_MS:
-            raise Refused("commit_empty", f"{ms:.2f}")
-        self.committed(len(self._buffer))
-        self._buffer.clear()
-        part: Json = {"type": "input_audio", "transcript": None}
-        item: Json = {
-            "id": self.mint.mint("item"),
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": [part],
-        }
-        previous = self.conversation.add(item, None)
-        origin = self.acknowledgement(event)
-        place = {"previous_item_id": previous, "item_id": item["id"]}
-        self.emit({"type": "input_audio_buffer.committed", **place}, origin=origin)
-        self._emit_item(item, previous, origin)
-        if self.session.get("audio", {}).get("input", {}).get("transcription"):
-            heard = next(self._heard, "")
-            self.emit(
-                {
-                    "type": "conversation.item.input_audio_transcription.completed",
-                    "item_id": item["id"],
-                    "content_index": 0,
-                    "transcript": heard,
-                    "usage": {"type": "duration", "seconds": round(ms / 1000, 3)},
-                },
-                delay=LATENCY * 10,
-            )
-
-    def _input_bytes_per_ms(self) -> int:
-        format_ = get_path(self.session, "audio.input.format.type")
-        return G711_BYTES_PER_MS if format_ in ("audio/pcmu", "audio/pcma") else BYTES_PER_MS
-
-    def committed(self, size: int) -> None:
-        """The client committed `size` bytes of audio."""
-
-    def _clear(self, event: Json) -> None:
-        self._buffer.clear()
-        self.emit({"type": "input_audio_buffer.cleared"}, origin=self.acknowledgement(event))
-
-    def _item_create(self, event: Json) -> None:
-        given = event["item"]
-        item = {"id": given.get("id") or self.mint.mint("item"), "type": given["type"]}
-        if given["type"] != "function_call_output":
-            item["status"] = "completed"
-        item.update({key: value for key, value in given.items() if key not in ("id", "object", "status")})
-        try:
-            previous = self.conversation.add(item, event.get("previous_item_id"))
-        except KeyError:
-            raise Refused("previous_item_unknown", event.get("previous_item_id")) from None
-        self.created(item)
-        # While a response is active the acknowledgement waits for its end (captures: 2 of 2 tool results).
-        wait = max(self._active_until - self.t, 0.0) if self.active else 0.0
-        self._emit_item(item, previous, self.acknowledgement(event), delay=LATENCY + wait)
+    def acknowledgement(self, event: Json) -> Origin:
+        """Where the acknowledgement of a client event comes from."""
+        return Origin.MODELLED
 
     def created(self, item: Json) -> None:
         """The client created an item."""
 
-    def _emit_item(self, item: Json, previous: str | None, origin: Origin, delay: float = LATENCY) -> None:
+    def committed(self, size: int) -> None:
+        """The client committed `size` bytes of audio."""
+
+    def emit_item(self, item: Json, previous: str | None, origin: Origin, delay: float = LATENCY) -> None:
         body = {"previous_item_id": previous, "item": item}
         self.emit({"type": "conversation.item.added", **body}, origin=origin, delay=delay)
         self.emit({"type": "conversation.item.done", **body}, origin=origin, delay=delay)
-
-    def _item_retrieve(self, event: Json) -> None:
-        position = self.conversation.position(event["item_id"])
-        if position is None:
-            raise Refused("retrieve_unknown_item", event["item_id"])
-        self.emit({"type": "conversation.item.retrieved", "item": self.conversation.items[position]})
-
-    def _item_delete(self, event: Json) -> None:
-        if not self.conversation.remove(event["item_id"]):
-            raise Refused("delete_unknown_item", event["item_id"])
-        self.emit({"type": "conversation.item.deleted", "item_id": event["item_id"]})
-
-    def _item_truncate(self, event: Json) -> None:
-        item_id, wanted = event["item_id"], event["audio_end_ms"]
-        if self.conversation.position(item_id) is None:
-            raise Refused("truncate_unknown_item", item_id)
-        made = self.conversation.audio_ms.get(item_id)
-        if made is None:
-            raise Refused("truncate_no_audio")
-        truncated = {"type": "conversation.item.truncated", "item_id": item_id}
-        truncated.update({"content_index": event["content_index"], "audio_end_ms": min(wanted, made)})
-        if wanted > made:
-            # The service complains and truncates all the same (ReviewStage/luke#564).
-            self._refuse(Refused("truncate_past_end", wanted, made), event)
-        self.emit(truncated)
-
-    def _response_create(self, event: Json) -> None:
-        if self.active is not None:
-            raise Refused("active_response", self.active)
-        self.respond(event.get("response") or {}, refused=False)
-
-    def _response_cancel(self, event: Json) -> None:
-        if self.active is None or event.get("response_id", self.active) != self.active:
-            raise Refused("cancel_not_active")
-        assert self._frame is not None
-        cancelled = self.active
-        self._queue = [e for e in self._queue if not _belongs(e[2], cancelled, self._made) or _opens(e[2])]
-        heapq.heapify(self._queue)
-        self._active_until = self.t
-        response = self._frame.response("cancelled", [], None)
-        response["status_details"] = {"type": "cancelled", "reason": "client_cancelled"}
-        opening = max((t - self.t for t, _, event, *_ in self._queue if _opens(event)), default=LATENCY)
-        self.emit({"type": "response.done", "response": response}, delay=max(opening, LATENCY))
-
-    _RULES: dict[str, Callable[[Service, Json], None]] = {  # noqa: RUF012 - a table, never changed
-        "session.update": _session_update,
-        "input_audio_buffer.append": _append,
-        "input_audio_buffer.commit": _commit,
-        "input_audio_buffer.clear": _clear,
-        "conversation.item.create": _item_create,
-        "conversation.item.retrieve": _item_retrieve,
-        "conversation.item.delete": _item_delete,
-        "conversation.item.truncate": _item_truncate,
-        "response.create": _response_create,
-        "response.cancel": _response_cancel,
-    }
 
     # Responses.
 
@@ -426,12 +266,25 @@ class Service:
         self._made = frozenset(
             event["item"]["id"] for _, event in supply.events if event["type"] == "response.output_item.added"
         )
-        self._active_until = self.t + THINKING + supply.events[-1][0]
+        self.active_until = self.t + THINKING + supply.events[-1][0]
         self._starts[frame.response_id] = ResponseStart(
             0, frame.session, tuple(self.conversation.snapshot()), supply.origin, supply.why_modelled
         )
         for index, (t, event) in enumerate(supply.events):
             self.emit(event, origin=supply.origin, delay=THINKING + t, thinking=index == 0)
+
+    def cancel_response(self, reason: str) -> None:
+        """Ends the active response; what it had not yet said is never said."""
+        assert self.active is not None
+        assert self._frame is not None
+        cancelled = self.active
+        self._queue = [e for e in self._queue if not _belongs(e[2], cancelled, self._made) or _opens(e[2])]
+        heapq.heapify(self._queue)
+        self.active_until = self.t
+        response = self._frame.response("cancelled", [], None)
+        response["status_details"] = {"type": "cancelled", "reason": reason}
+        opening = max((t - self.t for t, _, event, *_ in self._queue if _opens(event)), default=LATENCY)
+        self.emit({"type": "response.done", "response": response}, delay=max(opening, LATENCY))
 
     def modelled(self, answer: Answer, request: ResponseRequest, why: str | None = None) -> Supply:
         """A scripted answer as the events of a response."""
@@ -446,10 +299,6 @@ class Service:
             self.exchange.responses.append(
                 ResponseStart(entry, start.session, start.items, start.origin, start.why_modelled)
             )
-
-    def acknowledgement(self, event: Json) -> Origin:
-        """Where the acknowledgement of a client event comes from."""
-        return Origin.MODELLED
 
     # The log.
 

@@ -160,6 +160,8 @@ ROWS: list[Row] = [
     *row("more:fine-half-a-character", "text-turn", "pass", dialects=(PREVIEW,)),
     # Faults of the server.
     *row("reference", "text-turn", "pass", faults=("unknown-event",), dialects=(PREVIEW,)),
+    *row("reference", "text-turn", "pass", faults=("error-event",), dialects=(GA,)),
+    *row("swallows-errors", "text-turn", "fail", "surfaced.error=fail", faults=("error-event",), dialects=(GA,)),
     *row("unknown-parameter", "text-turn", "pass", "session.unknown-parameter=note",
          faults=("accept-any-session",), dialects=(GA,)),
     # The witness is silent.
@@ -171,7 +173,6 @@ NOT_CAUGHT = {
         "audio-turn", "no check looks at what the user is shown of his own words, "
         "and no bundled scenario asks for a transcription of a spoken turn",
     ),
-    "swallows-errors": ("text-turn", "no bundled scenario and no fault makes the service send an error"),
 }  # fmt: skip
 
 

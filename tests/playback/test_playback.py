@@ -203,6 +203,22 @@ def test_a_fifth_of_the_audio_may_be_missing_and_no_more(dialect: str) -> None:
         assert origins(session) == {origin}
 
 
+@both
+def test_what_was_said_before_an_answer_too_many_still_counts(dialect: str) -> None:
+    session = replay(dialect, "audio-turn")
+    pcm = question("audio-turn")
+    half = len(pcm) // 4 * 2
+    for part in (pcm[:half], pcm[half:]):
+        session.speak(part)
+        session.ask({"type": "input_audio_buffer.commit"})
+        session.respond()
+    first, second = session.service.exchange.responses
+    assert first.origin is Origin.MODELLED
+    assert first.why_modelled is not None
+    assert "more bytes of committed audio" in first.why_modelled
+    assert second.origin is Origin.RECORDED
+
+
 # Deviations that are not.
 
 

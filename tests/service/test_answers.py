@@ -67,6 +67,10 @@ def test_tokens_add_up_to_the_text_and_are_short(text: str) -> None:
     assert all(1 <= len(piece) <= 16 for piece in pieces)
 
 
+def test_a_long_word_is_cut_at_sixteen_characters() -> None:
+    assert tokens("x" * 40) == ["x" * 16, "x" * 16, "x" * 8]
+
+
 @given(st.integers(0, 400_000))
 def test_chunks_add_up_to_the_audio_and_keep_the_sizes_of_the_captures(size: int) -> None:
     sizes = [len(chunk) for chunk in audio_chunks(bytes(size))]

@@ -1,0 +1,188 @@
+"""What the service does with each client event it accepts, one rule a function.
+
+An event comes in canonical form, after its own dialect has let it pass. A rule
+changes the session's state and queues what the service answers, or raises
+`Refused`: then the answer is the catalogue's error and nothing has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from harness.messages import Json, decode_audio, get_path, json_type
+from harness.service.effective import merged_session
+
+if TYPE_CHECKING:
+    from harness.service.model import Service
+
+LATENCY = 0.02
+"""Seconds from a client event to its acknowledgement: one round trip, as probed on OpenAI GA."""
+
+BYTES_PER_MS = 48
+"""24 kHz, 16 bit, mono."""
+
+G711_BYTES_PER_MS = 8
+
+LEAST_COMMIT_MS = 100
+
+_NEEDED: dict[str, tuple[tuple[str, type], ...]] = {
+    "session.update": (("session", dict),),
+    "conversation.item.create": (("item", dict),),
+    "conversation.item.truncate": (("audio_end_ms", int), ("content_index", int)),
+}
+"""What a rule cannot do without. The tables let an explicit null pass, as nobody has seen it refused."""
+
+
+class Refused(Exception):
+    """Raised by a rule: the service answers with this error and changes nothing."""
+
+    def __init__(self, error: str, value: Any = None, expected: Any = None, path: str | None = None) -> None:
+        self.error = error
+        self.value = value
+        self.expected = expected
+        self.path = path
+
+
+def obey(service: Service, event: Json) -> None:
+    """Does what an accepted client event asks for; one without a rule asks for nothing."""
+    rule = _RULES.get(event["type"])
+    if rule is None:
+        return
+    for name, kind in _NEEDED.get(event["type"], ()):
+        if not isinstance(event.get(name), kind):
+            raise Refused("invalid_type", event.get(name), json_type(kind()), name)
+    rule(service, event)
+
+
+def _session_update(service: Service, event: Json) -> None:
+    update = event["session"]
+    voice = ((update.get("audio") or {}).get("output") or {}).get("voice")
+    current = service.session.get("audio", {}).get("output", {}).get("voice")
+    if voice is not None and voice != current and service.conversation.has_model_audio:
+        raise Refused("voice_after_audio")
+    service.session = merged_session(service.dialect, service.session, update)
+    service.exchange.session = service.session
+    service.emit(
+        {"type": "session.updated", "session": service.session}, origin=service.acknowledgement(event)
+    )
+
+
+def _append(service: Service, event: Json) -> None:
+    pcm = decode_audio(event["audio"])
+    if pcm is None:
+        raise Refused("invalid_value", "…", "base64 audio", "audio")
+    service.buffer += pcm
+
+
+def _commit(service: Service, event: Json) -> None:
+    ms = len(service.buffer) / _input_bytes_per_ms(service)
+    if ms < LEAST_COMMIT_MS:
+        raise Refused("commit_empty", f"{ms:.2f}")
+    service.committed(len(service.buffer))
+    service.buffer.clear()
+    part: Json = {"type": "input_audio", "transcript": None}
+    item: Json = {
+        "id": service.mint.mint("item"),
+        "type": "message",
+        "status": "completed",
+        "role": "user",
+        "content": [part],
+    }
+    previous = service.conversation.add(item, None)
+    origin = service.acknowledgement(event)
+    place = {"previous_item_id": previous, "item_id": item["id"]}
+    service.emit({"type": "input_audio_buffer.committed", **place}, origin=origin)
+    service.emit_item(item, previous, origin)
+    if service.session.get("audio", {}).get("input", {}).get("transcription"):
+        heard = next(service.heard, "")
+        service.emit(
+            {
+                "type": "conversation.item.input_audio_transcription.completed",
+                "item_id": item["id"],
+                "content_index": 0,
+                "transcript": heard,
+                "usage": {"type": "duration", "seconds": round(ms / 1000, 3)},
+            },
+            delay=LATENCY * 10,
+        )
+
+
+def _input_bytes_per_ms(service: Service) -> int:
+    format_ = get_path(service.session, "audio.input.format.type")
+    return G711_BYTES_PER_MS if format_ in ("audio/pcmu", "audio/pcma") else BYTES_PER_MS
+
+
+def _clear(service: Service, event: Json) -> None:
+    service.buffer.clear()
+    service.emit({"type": "input_audio_buffer.cleared"}, origin=service.acknowledgement(event))
+
+
+def _item_create(service: Service, event: Json) -> None:
+    given = event["item"]
+    item = {"id": given.get("id") or service.mint.mint("item"), "type": given["type"]}
+    if given["type"] != "function_call_output":
+        item["status"] = "completed"
+    item.update({key: value for key, value in given.items() if key not in ("id", "object", "status")})
+    try:
+        previous = service.conversation.add(item, event.get("previous_item_id"))
+    except KeyError:
+        raise Refused("previous_item_unknown", event.get("previous_item_id")) from None
+    service.created(item)
+    # While a response is active the acknowledgement waits for its end (captures: 2 of 2 tool results).
+    wait = max(service.active_until - service.t, 0.0) if service.active else 0.0
+    service.emit_item(item, previous, service.acknowledgement(event), delay=LATENCY + wait)
+
+
+def _item_retrieve(service: Service, event: Json) -> None:
+    position = service.conversation.position(event["item_id"])
+    if position is None:
+        raise Refused("retrieve_unknown_item", event["item_id"])
+    service.emit({"type": "conversation.item.retrieved", "item": service.conversation.items[position]})
+
+
+def _item_delete(service: Service, event: Json) -> None:
+    if not service.conversation.remove(event["item_id"]):
+        raise Refused("delete_unknown_item", event["item_id"])
+    service.emit({"type": "conversation.item.deleted", "item_id": event["item_id"]})
+
+
+def _item_truncate(service: Service, event: Json) -> None:
+    item_id, wanted = event["item_id"], event["audio_end_ms"]
+    if service.conversation.position(item_id) is None:
+        raise Refused("truncate_unknown_item", item_id)
+    made = service.conversation.audio_ms.get(item_id)
+    if made is None:
+        raise Refused("truncate_no_audio")
+    truncated = {"type": "conversation.item.truncated", "item_id": item_id}
+    truncated.update({"content_index": event["content_index"], "audio_end_ms": min(wanted, made)})
+    if wanted > made:
+        # The service complains and truncates all the same (ReviewStage/luke#564).
+        service.refuse(Refused("truncate_past_end", wanted, made), event)
+    service.emit(truncated)
+
+
+def _response_create(service: Service, event: Json) -> None:
+    if service.active is not None:
+        raise Refused("active_response", service.active)
+    service.respond(event.get("response") or {}, refused=False)
+
+
+def _response_cancel(service: Service, event: Json) -> None:
+    if service.active is None or event.get("response_id", service.active) != service.active:
+        raise Refused("cancel_not_active")
+    service.cancel_response("client_cancelled")
+
+
+_RULES: dict[str, Callable[[Service, Json], None]] = {
+    "session.update": _session_update,
+    "input_audio_buffer.append": _append,
+    "input_audio_buffer.commit": _commit,
+    "input_audio_buffer.clear": _clear,
+    "conversation.item.create": _item_create,
+    "conversation.item.retrieve": _item_retrieve,
+    "conversation.item.delete": _item_delete,
+    "conversation.item.truncate": _item_truncate,
+    "response.create": _response_create,
+    "response.cancel": _response_cancel,
+}
