@@ -122,4 +122,4 @@ def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> No
 
 def dump_document(value: Any) -> str:
     """Plain values as YAML text, keys in their own order."""
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.safe_dump(value, sort_keys=False, width=100))

@@ -130,7 +130,7 @@ class ReplayServer:
 
 
 def _note_close(websocket: ServerConnection, exchange: Exchange) -> None:
-    exchange.close_code = websocket.close_code
+    exchange.close_code = websocket.protocol.close_code
     by_client = websocket.protocol.close_rcvd_then_sent
     if websocket.protocol.close_rcvd is None and websocket.protocol.close_sent is None:
         exchange.close_by = "nobody"
