@@ -138,8 +138,10 @@ class Observed:
             self.tool_calls.append(ToolCall(notice["name"], notice["arguments"]))
         elif kind == "error":
             self.errors.append(notice["message"])
-        elif kind == "exception":
+        elif kind == "exception" and notice.get("handled"):
             self.exceptions.append(SwallowedException(notice["message"], notice.get("where", "?")))
+        elif kind == "exception":
+            self.log.append(LogLine("ERROR", notice.get("where", "?"), notice["message"]))
         elif kind == "item":
             self.items.append(notice["item"])
         elif kind == "history":

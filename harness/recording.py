@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.cassette import Cassette
 from harness.dialects import Dialect
-from harness.messages import Json, Side, decode_audio
+from harness.messages import Json, Side, decode_audio, get_path
 from harness.translation import Translator
 
 _FLOATING = ("rate_limits.updated", "conversation.item.input_audio_transcription.", "output_audio_buffer.")
@@ -28,14 +28,14 @@ class Barrier:
     user_items: int
     outputs: tuple[str, ...]
     """Recorded call ids whose results must be in."""
-    audio_bytes: int
+    audio_ms: int
 
     def __str__(self) -> str:
         needs = ["response.create"]
         if self.user_items:
             needs.append(f"{self.user_items} item(s) of the user")
-        if self.audio_bytes:
-            needs.append(f"{self.audio_bytes} bytes of committed audio")
+        if self.audio_ms:
+            needs.append(f"{self.audio_ms} ms of committed audio")
         if self.outputs:
             needs.append(f"the result of {len(self.outputs)} call(s)")
         return ", ".join(needs)
@@ -104,8 +104,8 @@ class _Reader:
         self._began = 0.0
         self._user_items = 0
         self._outputs: list[str] = []
-        self._audio = 0
-        self._committed = 0
+        self._audio = 0.0
+        self._committed = 0.0
         self._barrier = Barrier(0, (), 0)
 
     def take(self, t: float, side: Side, event: Json) -> None:
@@ -125,10 +125,11 @@ class _Reader:
             else:
                 self._user_items += 1
         elif type_ == "input_audio_buffer.append":
-            self._audio += len(decode_audio(event.get("audio")) or b"")
+            session = self.updated[-1] if self.updated else self.created or {}
+            self._audio += len(decode_audio(event.get("audio")) or b"") / input_bytes_per_ms(session)
         elif type_ == "input_audio_buffer.commit":
             self._committed += self._audio
-            self._audio = 0
+            self._audio = 0.0
 
     def _server(self, t: float, event: Json) -> None:
         type_ = event["type"]
@@ -140,13 +141,19 @@ class _Reader:
             self._barrier = Barrier(
                 self._user_items, tuple(self._outputs), int(self._committed * AUDIO_SHARE)
             )
-            self._user_items, self._outputs, self._committed = 0, [], 0
+            self._user_items, self._outputs, self._committed = 0, [], 0.0
             self._open, self._began = [(0.0, event)], t
         elif self._open is not None and _belongs(self._open, event):
             self._open.append((t - self._began, event))
             if type_ == "response.done":
                 self.answers.append(RecordedAnswer(self._barrier, tuple(self._open)))
                 self._open = None
+
+
+def input_bytes_per_ms(session: Json) -> int:
+    """Bytes in a millisecond of the session's input audio: 24 kHz PCM, or G.711 at 8 kHz."""
+    g711 = get_path(session, "audio.input.format.type") in ("audio/pcmu", "audio/pcma")
+    return 8 if g711 else 48
 
 
 def _belongs(answer: list[tuple[float, Json]], event: Json) -> bool:

@@ -106,8 +106,8 @@ def test_every_other_notice_is_kept_in_its_place() -> None:
     for notice in [
         {"kind": "tool_call", "name": "f", "arguments": {"a": 1}},
         {"kind": "error", "message": "bad"},
-        {"kind": "exception", "message": "KeyError: 'x'", "where": "loop"},
-        {"kind": "exception", "message": "again"},
+        {"kind": "exception", "message": "KeyError: 'x'", "where": "loop", "handled": True},
+        {"kind": "exception", "message": "again", "handled": True},
         {"kind": "item", "item": {"id": "1"}},
         {"kind": "history", "items": [{"id": "2"}, {"id": "3"}]},
         {"kind": "history"},

@@ -15,8 +15,8 @@ def test_a_tool_round_is_two_answers_with_their_barriers(dialect: str) -> None:
     recording = read_recording(cassette(dialect, "tool-call-round"), bundled_dialect(dialect))
     first, second = recording.answers
     (call,) = first.call_ids
-    assert first.barrier == Barrier(user_items=1, outputs=(), audio_bytes=0)
-    assert second.barrier == Barrier(user_items=0, outputs=(call,), audio_bytes=0)
+    assert first.barrier == Barrier(user_items=1, outputs=(), audio_ms=0)
+    assert second.barrier == Barrier(user_items=0, outputs=(call,), audio_ms=0)
     assert str(first.barrier) == "response.create, 1 item(s) of the user"
     assert str(second.barrier) == "response.create, the result of 1 call(s)"
     scripted_call, speech = scenario("tool-call-round").answers
@@ -32,8 +32,8 @@ def test_an_answer_to_speech_waits_for_most_of_the_recorded_audio(dialect: str) 
     recording = read_recording(cassette(dialect, "audio-turn"), bundled_dialect(dialect))
     (answer,) = recording.answers
     size = len(question("audio-turn"))
-    assert answer.barrier == Barrier(0, (), int(size * 0.8))
-    assert "bytes of committed audio" in str(answer.barrier)
+    assert answer.barrier == Barrier(0, (), int(size / 48 * 0.8))
+    assert "ms of committed audio" in str(answer.barrier)
 
 
 @pytest.mark.parametrize("dialect", BOTH)

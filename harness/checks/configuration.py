@@ -43,7 +43,7 @@ def _effective(record: CaseRecord) -> tuple[Json, int | None]:
 def lost(record: CaseRecord) -> Iterator[Finding]:
     wanted = record.plan.session
     session, at = _effective(record)
-    refused = any(path.startswith("session") for _, r in record.refusals() for path in [r.path])
+    refused, assumed = _refused_updates(record)
     for path in _LEAVES:
         value = get_path(wanted, path)
         if value is MISSING:
@@ -57,7 +57,7 @@ def lost(record: CaseRecord) -> Iterator[Finding]:
         because = " (the update that held it was refused)" if refused and not record.lenient else ""
         yield Finding(
             code="session.lost",
-            severity=Severity.FAIL,
+            severity=Severity.DEVIATION if assumed else Severity.FAIL,
             path=f"session.{path}",
             message=f"{path} was asked for and is not in the effective session{because}.",
             expected=value,
@@ -67,6 +67,17 @@ def lost(record: CaseRecord) -> Iterator[Finding]:
             diff=changes(value, _comparable(value, shown), path),
             at=at,
         )
+
+
+def _refused_updates(record: CaseRecord) -> tuple[bool, bool]:
+    """Whether an update was refused, and whether each such refusal is only assumed (then it fails nobody)."""
+    answers = [
+        entry.refusals[0].error
+        for entry in record.exchange.client_entries()
+        if entry.refusals and entry.event is not None and entry.event["type"] == "session.update"
+    ]
+    known = [name for name in answers if record.dialect.errors[name].fact.evidence.can_fail]
+    return bool(answers), bool(answers) and not known
 
 
 @check("modality.effective", "answers are asked for in the modalities the scenario wants")

@@ -94,6 +94,7 @@ def auth(record: CaseRecord) -> Iterator[Finding]:
             continue
         fact = record.dialect.handshake.auth_fact
         offered = [name for name in ("api-key", "authorization") if handshake.header(name) is not None]
+        offered += ["the query"] if "api-key" in dict(handshake.query) else []
         yield Finding(
             code="handshake.auth",
             severity=Severity.FAIL,

@@ -60,6 +60,7 @@ def _compare_words(
 ) -> Iterator[Finding]:
     missing = [part for part in served if _words(part) not in _words(observed)]
     if not missing:
+        yield from _twice(record, code, what, served, [p for p in served if _repeats(p, served, observed)])
         return
     yield Finding(
         code=code,
@@ -75,6 +76,30 @@ def _compare_words(
         ),
         diff=changes(" ".join(_words(part) for part in served), _words(observed), what),
     )
+
+
+def _repeats(part: str, served: list[str], observed: str) -> bool:
+    """Whether something surfaced more often than it can have been said, other words around it included."""
+    said = sum(_words(other).count(_words(part)) for other in served)
+    return _words(observed).count(_words(part)) > said
+
+
+def _twice(
+    record: CaseRecord, code: str, what: str, served: list[Any], repeated: list[Any]
+) -> Iterator[Finding]:
+    if any(start.origin is Origin.MODELLED for start in record.exchange.responses):
+        return  # one more answer was asked for, and may say the same
+    if repeated:
+        yield Finding(
+            code=code,
+            severity=Severity.DEVIATION,
+            path=what,
+            message=f"the {what} reached the user more often than the service sent it.",
+            expected=served,
+            actual=f"more than once: {repeated[0]}",
+            basis=(record.basis,),
+            mend="hand on each delta once, and not the whole again when it is done",
+        )
 
 
 @check("surfaced.audio", "spoken answers reach the user, whole")
@@ -139,7 +164,10 @@ def tool_call(record: CaseRecord) -> Iterator[Finding]:
         {"name": call.name, "arguments": _parsed(call.arguments)} for call in record.observed.tool_calls
     ]
     missing = [call for call in served if call not in observed]
-    if missing:
+    if not missing:
+        repeated = [call for call in served if observed.count(call) > served.count(call)]
+        yield from _twice(record, "surfaced.tool-call", "tool call", served, repeated)
+    else:
         yield Finding(
             code="surfaced.tool-call",
             severity=Severity.FAIL,

@@ -106,8 +106,8 @@ class Playback(Service):
         else:
             self._done_since.user_items += 1
 
-    def committed(self, size: int) -> None:
-        self._done_since.audio_bytes += size
+    def committed(self, ms: float) -> None:
+        self._done_since.audio_ms += ms
 
     def refused(self, event: Json) -> None:
         if event["type"] in _CONFIGURATION:
@@ -127,7 +127,7 @@ class Playback(Service):
         if type_ == "input_audio_buffer.commit":
             return (
                 Origin.RECORDED
-                if any(a.barrier.audio_bytes for a in self.recording.answers)
+                if any(a.barrier.audio_ms for a in self.recording.answers)
                 else Origin.MODELLED
             )
         return Origin.MODELLED
@@ -172,8 +172,8 @@ class Playback(Service):
     def _unmet(self, barrier: Barrier, progress: _Progress) -> str | None:
         if progress.user_items < barrier.user_items:
             return f"{barrier.user_items - progress.user_items} more item(s) of the user"
-        if progress.audio_bytes < barrier.audio_bytes:
-            return f"{barrier.audio_bytes - progress.audio_bytes} more bytes of committed audio"
+        if progress.audio_ms < barrier.audio_ms:
+            return f"{barrier.audio_ms - progress.audio_ms:.0f} ms more of committed audio"
         missing = [call for call in barrier.outputs if self._bound.get(call, call) not in progress.outputs]
         return f"the result of {len(missing)} call(s)" if missing else None
 
@@ -209,7 +209,7 @@ class _Progress:
     def __init__(self) -> None:
         self.user_items = 0
         self.outputs: set[str] = set()
-        self.audio_bytes = 0
+        self.audio_ms = 0.0
 
 
 def _replaced(value: Any, ids: dict[str, str]) -> Any:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import math
 import secrets
 import shlex
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.cassette import Cassette, Provenance
 from harness.checks import CaseRecord, judge
@@ -20,6 +22,7 @@ from harness.findings import Basis, Finding, Severity, Verdict, verdict_of, wors
 from harness.messages import Json, Side
 from harness.observations import Observed
 from harness.playback import Fault, Playback
+from harness.redaction import Redactor
 from harness.report import CaseId, CaseResult
 from harness.runner.drive import PATIENCE, Drive, start_message
 from harness.scenario import Scenario, plan_intents
@@ -81,6 +84,8 @@ async def run_case(
         # The server's side of the close follows the end of the process.
         await asyncio.sleep(0.02)
     connection = _main_connection(server.connections)
+    if connection is not None and _says_key(connection, key):
+        host.observed.leaked_key = True
     playback = connection.playback if connection else None
     record = CaseRecord(
         scenario=plan.scenario,
@@ -94,7 +99,35 @@ async def run_case(
         faults=tuple(fault.name for fault in plan.faults),
         undone=undone,
     )
-    return _result(plan, record, connection, time.monotonic() - began)
+    result = _result(plan, record, connection, time.monotonic() - began)
+    return without_key(result, key)
+
+
+def _says_key(connection: Connection, key: str) -> bool:
+    """Whether the client put its key into an event."""
+    assert connection.playback is not None
+    sent = connection.playback.exchange.client_entries()
+    return any(key in (entry.raw or "") or key in json.dumps(entry.event) for entry in sent)
+
+
+def without_key(result: CaseResult, key: str) -> CaseResult:
+    """The result without the case's key, wherever the client wrote it; logs are redacted as they come."""
+    redactor = Redactor((key,))
+
+    def clean(value: Any) -> Any:
+        return redactor.value(value) if key in json.dumps(value, default=str) else value
+
+    findings = tuple(
+        replace(f, message=clean(f.message), expected=clean(f.expected), actual=clean(f.actual), diff=())
+        if key in repr(f)
+        else f
+        for f in result.findings
+    )
+    entries = result.exchange.entries
+    for index, entry in enumerate(entries):
+        if entry.event is not None or entry.raw is not None:
+            entries[index] = replace(entry, event=clean(entry.event), raw=clean(entry.raw))
+    return replace(result, findings=findings, reason=clean(result.reason))
 
 
 def _main_connection(connections: list[Connection]) -> Connection | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,8 @@ async def run_all(
                 result = _harness_error(plan, str(fault).splitlines()[0], fault.last_lines)
             except HarnessError as fault:
                 result = _harness_error(plan, str(fault), "")
+            except Exception as error:  # noqa: BLE001 - a bug of ours ends one case, never the run
+                result = _harness_error(plan, f"{type(error).__name__}: {error}", traceback.format_exc())
             if ended:
                 ended(result)
             return result

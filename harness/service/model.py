@@ -234,8 +234,8 @@ class Service:
     def created(self, item: Json) -> None:
         """The client created an item."""
 
-    def committed(self, size: int) -> None:
-        """The client committed `size` bytes of audio."""
+    def committed(self, ms: float) -> None:
+        """The client committed that much audio."""
 
     def emit_item(self, item: Json, previous: str | None, origin: Origin, delay: float = LATENCY) -> None:
         body = {"previous_item_id": previous, "item": item}

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.messages import Json, decode_audio, get_path, json_type
+from harness.messages import Json, decode_audio, json_type
+from harness.recording import input_bytes_per_ms
 from harness.service.effective import merged_session
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ LATENCY = 0.02
 
 BYTES_PER_MS = 48
 """24 kHz, 16 bit, mono."""
-
-G711_BYTES_PER_MS = 8
 
 LEAST_COMMIT_MS = 100
 
@@ -76,10 +75,10 @@ def _append(service: Service, event: Json) -> None:
 
 
 def _commit(service: Service, event: Json) -> None:
-    ms = len(service.buffer) / _input_bytes_per_ms(service)
+    ms = len(service.buffer) / input_bytes_per_ms(service.session)
     if ms < LEAST_COMMIT_MS:
         raise Refused("commit_empty", f"{ms:.2f}")
-    service.committed(len(service.buffer))
+    service.committed(ms)
     service.buffer.clear()
     part: Json = {"type": "input_audio", "transcript": None}
     item: Json = {
@@ -106,11 +105,6 @@ def _commit(service: Service, event: Json) -> None:
             },
             delay=LATENCY * 10,
         )
-
-
-def _input_bytes_per_ms(service: Service) -> int:
-    format_ = get_path(service.session, "audio.input.format.type")
-    return G711_BYTES_PER_MS if format_ in ("audio/pcmu", "audio/pcma") else BYTES_PER_MS
 
 
 def _clear(service: Service, event: Json) -> None:

@@ -100,7 +100,7 @@ ROWS: list[Row] = [
     *row("other-generation-event", "text-turn", "fail", "rename.client-event=fail"),
     *row("assistant-part-of-the-other-generation", "text-turn", "deviation",
          "rename.content-part=deviation"),
-    *row("more:number-for-instructions", "text-turn", "fail", "session.invalid-value=deviation", *REFUSED,
+    *row("more:number-for-instructions", "text-turn", "deviation", "session.invalid-value=deviation", "session.lost=deviation",
          dialects=(PREVIEW,)),
     # What reaches the user.
     *row("deaf-to-text", "text-modality", "fail", "surfaced.text=fail", dialects=(GA,)),

@@ -215,7 +215,7 @@ def test_what_was_said_before_an_answer_too_many_still_counts(dialect: str) -> N
     first, second = session.service.exchange.responses
     assert first.origin is Origin.MODELLED
     assert first.why_modelled is not None
-    assert "more bytes of committed audio" in first.why_modelled
+    assert "ms more of committed audio" in first.why_modelled
     assert second.origin is Origin.RECORDED
 
 
