@@ -48,6 +48,10 @@ def construct_cassette(scenario: Scenario, dialect: Dialect) -> Cassette:
             raise RecordingFault("the service model says no more", client.script())
         interactions.append(Interaction(outgoing.t, Side.SERVER, outgoing.event))
         client.receive(outgoing.event)
+    given = len(service.exchange.responses)
+    if given != len(scenario.answers):
+        problem = f"{scenario.path}: {given} answers are asked for and `answers` has {len(scenario.answers)}"
+        raise RecordingFault(problem, client.script())
     header = Header(
         dialect=dialect.name,
         api_version=dialect.api_version,

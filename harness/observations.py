@@ -104,7 +104,7 @@ class Observed:
     exit_code: int | None = None
     """None where it had to be stopped."""
     stage: str = "starting"
-    """How far the driver came: starting, said-hello, ready, finished."""
+    """How far the driver came: starting, said-hello, ready, finished (it said `closed`)."""
     hung: str | None = None
     """What it did not do in time, before it was told to close."""
     closed_in_time: bool = True

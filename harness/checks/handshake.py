@@ -21,7 +21,10 @@ def connection(record: CaseRecord) -> Iterator[Finding]:
         return
     if record.handshakes:
         return  # refused: the other checks say why
-    last = [line.message for line in list(record.observed.log)[-3:]] or record.observed.errors[-1:]
+    observed = record.observed
+    last = [line.message for line in list(observed.log)[-3:]] or observed.errors[-1:]
+    if observed.exit_code is not None:
+        last.append(f"the process ended with exit code {observed.exit_code} while {observed.stage}")
     yield Finding(
         code="handshake.connection",
         severity=Severity.NOT_PROVEN,

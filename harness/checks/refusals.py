@@ -7,6 +7,7 @@ of another generation of the API, modalities, a field nobody knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, check
@@ -67,7 +68,7 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
         path=refusal.path,
         message=what + rest,
         expected=_expected(refusal),
-        actual=refusal.value if refusal.value is not None else "missing",
+        actual=_actual(refusal),
         basis=tuple(basis),
         mend=_mend(record.dialect, refusal),
         diff=_diff(entry.event, refusal),
@@ -75,7 +76,15 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
     )
 
 
-def _expected(refusal: Refusal) -> str:
+def _actual(refusal: Refusal) -> Any:
+    if refusal.error == "missing_required_parameter":
+        return "missing"
+    return {refusal.path: refusal.value} if refusal.error == "unknown_parameter" else refusal.value
+
+
+def _expected(refusal: Refusal) -> Any:
+    if refusal.instead and "," not in refusal.instead:
+        return {_place(refusal): refusal.value}
     if refusal.instead:
         return f"{_place(refusal)} in place of {refusal.path}"
     return refusal.expected if refusal.expected != "no such field" else f"no {refusal.path!r}"

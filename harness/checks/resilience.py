@@ -55,7 +55,7 @@ def silent_failure(record: CaseRecord) -> Iterator[Finding]:
     )
 
 
-@check("process.ended", "the implementation runs to its end and stops when told to")
+@check("process.ended", "the implementation runs to its end")
 def ended(record: CaseRecord) -> Iterator[Finding]:
     observed = record.observed
     if observed.exit_code not in (None, 0):
@@ -80,6 +80,18 @@ def ended(record: CaseRecord) -> Iterator[Finding]:
             actual=_last_lines(record) or "no log",
             basis=(_OURS,),
             mend="see the last lines of its log",
+        )
+    elif not observed.closed_in_time:
+        # Closing is judged apart, so this only explains the close verdict.
+        yield Finding(
+            code="process.ended",
+            severity=Severity.NOTE,
+            path="process",
+            message="the implementation did not hang up when told to close, and had to be stopped.",
+            expected="notices done and closed, and an end of the process",
+            actual=_last_lines(record) or "no log",
+            basis=(_OURS,),
+            mend="let close end the connection and the process; a turn that blocks keeps it from being heard",
         )
 
 

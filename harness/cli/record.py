@@ -7,11 +7,12 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from harness.cli.select import select_dialects, select_scenarios
 from harness.exceptions import UsageFault
 from harness.messages import Side
-from harness.recorder import Target, dialect_of, record
+from harness.recorder import Target, dialect_of, record, websocket_url
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,4 +49,9 @@ def _target(options: argparse.Namespace) -> Target:
             known=tuple(f"{d.name} ({d.handshake.path})" for d in dialects),
             hint="check path and api-version, or name it with --dialect",
         )
-    return Target(options.url, key, dialect)
+    target = Target(options.url, key, dialect)
+    if urlsplit(websocket_url(options.url)).scheme != "wss" and target.host_class != "loopback":
+        raise UsageFault(
+            "the key would travel in clear text", hint="dial wss://, or a server on this machine"
+        )
+    return target

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.bundled import scenario_files
 from harness.dialects import Dialect, bundled_dialect, dialect_names
-from harness.exceptions import UsageFault
-from harness.scenario import Scenario, load_scenario
+from harness.exceptions import ScenarioFault, UsageFault
+from harness.scenario import Scenario, expected_types, load_scenario
 
 
 def select_dialects(names: Sequence[str] | None) -> tuple[Dialect, ...]:
@@ -27,4 +28,15 @@ def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
             paths.append(Path(name))
         else:
             raise UsageFault(f"there is no scenario {name!r}", known=(*bundled, "a file"))
-    return tuple(load_scenario(path) for path in paths)
+    return tuple(checked_scenario(path) for path in paths)
+
+
+def checked_scenario(path: Path) -> Scenario:
+    """A scenario whose expected events exist; raises ScenarioFault for one that no dialect has."""
+    scenario = load_scenario(path)
+    known = {name for dialect in select_dialects(None) for name in dialect.canonical_server_events}
+    for name in sorted(expected_types(scenario) - known):
+        close = difflib.get_close_matches(name, known, 1)
+        hint = f"{close[0]!r} is near" if close else None
+        raise ScenarioFault(scenario.path, f"expects {name!r}, an event that no dialect has", hint=hint)
+    return scenario

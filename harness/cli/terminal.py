@@ -130,9 +130,8 @@ class Terminal:
         self.console.print()
         counts = ", ".join(f"{end.verdicts[v]} {v}" for v in map(str, Verdict) if end.verdicts.get(v))
         known = sum(run.baseline.expects(result) for result in run.results)
-        self.console.print(
-            f"{len(run.results)} cases: {counts}; {known} of the bad ones known in the baseline"
-        )
+        total = f"{len(run.results)} case{'' if len(run.results) == 1 else 's'}"
+        self.console.print(f"{total}: {counts}; {known} known in the baseline")
         for case in end.unexpected:
             self.console.print(f"[bold red]not in the baseline:[/] {escape(case)}", soft_wrap=True)
         for entry in end.stale:

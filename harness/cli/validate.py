@@ -6,13 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.cassette import load_cassette
-from harness.dialects import bundled_dialect, load_dialect
+from harness.cassette import Cassette, load_cassette
+from harness.checks import all_checks
+from harness.cli.select import checked_scenario
+from harness.dialects import Dialect, bundled_dialect, compiled_schema, load_dialect
 from harness.documents import read_document
-from harness.exceptions import FileFault, HarnessError
+from harness.exceptions import BaselineFault, CassetteFault, FileFault, HarnessError
+from harness.messages import Side
 from harness.recording import read_recording
 from harness.report import load_baseline
-from harness.scenario import load_scenario, plan_intents
+from harness.scenario import plan_intents
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,20 +30,48 @@ def run(options: argparse.Namespace) -> int:
     return 2 if broken else 0
 
 
+def _check_events(cassette: Cassette, dialect: Dialect) -> None:
+    """Every event of a cassette is one of its dialect, and is what the dialect says it is."""
+    for number, interaction in enumerate(cassette.interactions, 2):
+        event = interaction.event
+        if event is None or interaction.side is Side.CLIENT:
+            continue  # what a client sent may be wrong: that is what recordings are for
+        schema = compiled_schema(dialect, Side.SERVER, event["type"])
+        if schema is None:
+            problem = f"{dialect.name} has no server event {event['type']!r}"
+            raise CassetteFault(cassette.path, problem, line=number, pointer="/event/type")
+        problems = schema.problems(event)
+        if problems:
+            first = problems[0]
+            pointer = f"/event{first.pointer}"
+            raise CassetteFault(
+                cassette.path, first.message, line=number, pointer=pointer, expected=first.expected
+            )
+
+
 def _check(path: Path) -> str:
     if path.suffix == ".jsonl":
         cassette = load_cassette(path)
-        recording = read_recording(cassette, bundled_dialect(cassette.header.dialect))
+        dialect = bundled_dialect(cassette.header.dialect)
+        _check_events(cassette, dialect)
+        recording = read_recording(cassette, dialect)
         count = f"{len(cassette.interactions)} interactions, {len(recording.answers)} answer(s)"
         return f"a {cassette.header.provenance} cassette of {cassette.header.dialect}: {count}"
     value = read_document(path).value
     if isinstance(value, dict) and "scenario" in value:
-        scenario = load_scenario(path)
+        scenario = checked_scenario(path)
         return f"a scenario with {len(plan_intents(scenario).intents)} turn(s)"
     if isinstance(value, dict) and "dialect" in value:
         return f"the dialect {load_dialect(path).name}"
     if isinstance(value, dict) and "baseline" in value:
-        return f"a baseline of {len(load_baseline(path).known)} known failure(s)"
+        baseline = load_baseline(path)
+        codes = {check.code for check in all_checks()}
+        for entry in baseline.known.values():
+            for code in sorted(set(entry.findings) - codes):
+                raise BaselineFault(
+                    str(path), f"{entry.case}: there is no check {code!r}", hint="docs/checks.md"
+                )
+        return f"a baseline of {len(baseline.known)} known failure(s)"
     raise FileFault(
         str(path),
         "not a file of the harness",

@@ -248,3 +248,9 @@ class Dialect:
     server: Vocabulary
     errors: Mapping[str, ErrorSpec]
     translation: TranslationTable
+
+    @property
+    def canonical_server_events(self) -> frozenset[str]:
+        """The server events of this dialect under their canonical names, those made of others included."""
+        made = {"conversation.item.done"} if self.translation.item_done == "made" else set()
+        return frozenset({self.translation.events.get(name, name) for name in self.server.events} | made)

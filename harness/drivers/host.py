@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from harness.validation import Schema, subschema
 _MAX_LINE = 8 * 1024 * 1024
 _GRACE_SECONDS = 1.0
 _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+_MARK = "REALTIME_HARNESS_CASE"
 _DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -37,6 +39,7 @@ class DriverHost:
         self.last_notice = time.monotonic()
         self.done: set[int] = set()
         self._key = key
+        self._mark = f"{_MARK}={secrets.token_hex(8)}"
         self._redactor = Redactor((key,))
         self._notices: Schema = subschema("driver", "from_driver")
         self._process: asyncio.subprocess.Process | None = None
@@ -57,7 +60,7 @@ class DriverHost:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 limit=_MAX_LINE,
-                env=_clean_environment() | variables,
+                env=_clean_environment() | variables | dict([self._mark.split("=")]),
                 start_new_session=True,
             )
         except OSError as error:
@@ -115,6 +118,11 @@ class DriverHost:
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
+        await asyncio.to_thread(_end_descendants, self._mark)
+        # A descendant may still hold the pipes: without this their end is noticed after the loop is gone.
+        transport = getattr(process, "_transport", None)
+        if transport is not None:
+            transport.close()
 
     def _unread(self) -> bool:
         return any(not reader.done() for reader in self._readers[:1])
@@ -170,6 +178,15 @@ class DriverHost:
         if self._key in text:
             self.observed.leaked_key = True
         return self._redactor.text(text)
+
+
+def _end_descendants(mark: str) -> None:
+    """Ends what left the process group: every process that inherited the case's mark, where /proc tells."""
+    wanted = mark.encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def _clean_environment() -> dict[str, str]:

@@ -103,12 +103,14 @@ def _provenance(cases: Sequence[Record]) -> str:
     sentences = []
     if set(kinds) == {"constructed"}:
         rest = "none is a recording of Azure" if seen else "no verdict here rests on a recording of Azure"
-        sentences.append(f"All cassettes are constructed from documented facts; {rest}.")
+        sentences.append(
+            f"All cassettes are constructed by a model of the service from facts with named sources; {rest}."
+        )
         if seen:
             sentences.append(f"Recorded evidence is cited {counted(seen, 'time')}, each with its source.")
     elif kinds:
         words = {"recorded": "a live recording", "imported": "an imported recording"}
-        words["constructed"] = "a cassette constructed from documented facts"
+        words["constructed"] = "a cassette constructed from facts with named sources"
         parts = [f"{counted(n, 'case')} on {words.get(kind, kind)}" for kind, n in sorted(kinds.items())]
         sentences.append(f"What the verdicts rest on: {', '.join(parts)}.")
     if bare:

@@ -45,9 +45,11 @@ def plan_run(selection: Selection) -> list[CasePlan]:
             plan_intents(scenario)
             path = folder / dialect.name / f"{scenario.name}.jsonl"
             if not path.exists():
+                make = f"realtime-harness construct -s {scenario.path} -o DIR"
                 raise UsageFault(
                     f"there is no cassette for {scenario.name!r} in {dialect.name!r}: {path}",
-                    hint="realtime-harness construct writes those of the bundled scenarios, record new ones",
+                    hint=f"{make} makes it from the tables, record records it; "
+                    "then --cassettes DIR (in pytest: the ini option realtime_cassettes)",
                 )
             cassette = load_cassette(path)
             if cassette.header.dialect != dialect.name:

@@ -2,7 +2,7 @@
 
 from harness.scenario.model import Answer, Audio, Call, Expect, Scenario, Send, Speech, Step, Text, Tool
 from harness.scenario.plan import Intent, Plan, plan_intents
-from harness.scenario.read import load_scenario
+from harness.scenario.read import expected_types, load_scenario
 from harness.scenario.sequence import Matcher, Sequence
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Step",
     "Text",
     "Tool",
+    "expected_types",
     "load_scenario",
     "plan_intents",
 ]

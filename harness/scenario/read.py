@@ -25,7 +25,7 @@ from harness.scenario.model import (
     Text,
     Tool,
 )
-from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated, Sequence, first
+from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated, Sequence, every
 from harness.validation import bundled_schema, check_document
 
 MAX_AUDIO_SECONDS = 60
@@ -167,5 +167,5 @@ def _repeated(name: str, one: One) -> Sequence:
 
 
 def expected_types(scenario: Scenario) -> set[str]:
-    """The event types that a scenario's expectations begin with, step by step."""
-    return {one.type for step in scenario.steps if isinstance(step, Expect) for one in first(step.sequence)}
+    """Every event type that a scenario's expectations name."""
+    return {one.type for step in scenario.steps if isinstance(step, Expect) for one in every(step.sequence)}

@@ -117,6 +117,17 @@ def first(sequence: Sequence) -> Iterator[One]:
         yield from first(sequence.part)
 
 
+def every(sequence: Sequence) -> Iterator[One]:
+    """All events that an expression names."""
+    if isinstance(sequence, One):
+        yield sequence
+    elif isinstance(sequence, (Chain, Interleaved)):
+        for part in sequence.parts:
+            yield from every(part)
+    else:
+        yield from every(sequence.part)
+
+
 def after(sequence: Sequence, event: Json, bound: Bindings) -> Iterator[tuple[Sequence, Bindings]]:
     """What may follow `event`, in every way it can be read; nothing where it does not fit."""
     if isinstance(sequence, One):

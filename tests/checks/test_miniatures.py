@@ -64,7 +64,7 @@ ROWS: list[Row] = [
     # Those that wait; they run beside the others.
     *row("hangs", "text-turn", "fail", "process.ended=fail", "script.finished=not-proven",
          dialects=(GA,), close="fail"),
-    *row("never-closes", "text-turn", "pass", dialects=(GA,), close="fail"),
+    *row("never-closes", "text-turn", "pass", "process.ended=note", dialects=(GA,), close="fail"),
     *row("mute", "text-turn", "not-proven", "script.finished=not-proven", dialects=(GA,), patience=DEFAULT),
     *row("tool-never-answered", "tool-call-round", "fail", "order.tool-result=fail",
          "script.finished=not-proven", dialects=(PREVIEW,), patience=DEFAULT),

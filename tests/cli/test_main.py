@@ -52,7 +52,7 @@ def test_known_failures_are_green_and_shown_with_their_difference(tmp_path: Path
     assert "✗ fail known" in done.stdout
     assert "session.lost" in done.stdout
     assert "diff ± audio.output.voice: echo → alloy" in done.stdout
-    assert "1 of the bad ones known in the baseline" in done.stdout
+    assert "1 known in the baseline" in done.stdout
 
 
 def test_a_failure_that_is_not_known_exits_1_with_all_a_reader_needs(tmp_path: Path) -> None:
@@ -233,3 +233,45 @@ def test_help_names_every_command_and_the_exit_codes(tmp_path: Path) -> None:
     assert done.returncode == 0
     for name in ("check", "record", "construct", "validate", "driver-test", "Exit codes"):
         assert name in done.stdout
+
+
+def test_an_expected_event_that_no_dialect_has_is_named_with_the_nearest(tmp_path: Path) -> None:
+    text = (scenarios_folder() / "text-modality.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(
+        text.replace("response.output_text.delta+", "response.outputtext.delta+")
+    )
+    done = command("validate", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'response.outputtext.delta'" in done.stderr
+    assert "'response.output_text.delta' is near" in done.stderr
+
+
+def test_an_answer_too_few_keeps_a_cassette_from_being_constructed(tmp_path: Path) -> None:
+    text = (scenarios_folder() / "text-modality.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(re.sub(r"answers:\n.*\n", "", text))
+    done = command("construct", "-s", "mine.yaml", "-o", "tapes", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "1 answers are asked for and `answers` has 0" in done.stderr
+
+
+def test_a_cassette_with_an_event_of_no_dialect_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = (cassettes_folder() / "azure-v1/text-turn.jsonl").read_text("utf-8")
+    (tmp_path / "tape.jsonl").write_text(text.replace("response.created", "response.craeted"))
+    done = command("validate", "tape.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search(r"tape\.jsonl:\d+: cassette at /event/type: .*'response\.craeted'", done.stderr)
+
+
+def test_a_baseline_that_names_a_check_nobody_has_is_refused(tmp_path: Path) -> None:
+    entry = "{case: reference/azure-v1/text-turn, verdict: fail, findings: [session.lots]}"
+    (tmp_path / "b.yaml").write_text(f"baseline: 1\nknown:\n- {entry}\n")
+    done = command("validate", "b.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "there is no check 'session.lots'" in done.stderr
+
+
+def test_the_key_is_not_sent_in_clear_text_to_another_machine(tmp_path: Path) -> None:
+    url = "ws://gateway.example/openai/v1/realtime?model=m"
+    done = command("record", "text-turn", "--url", url, cwd=tmp_path, AZURE_OPENAI_API_KEY="k")
+    assert done.returncode == 2
+    assert "clear text" in done.stderr

@@ -287,7 +287,7 @@ def test_what_is_not_in_the_results_is_not_shown() -> None:
 def test_constructed_cassettes_are_said_to_be_no_recordings() -> None:
     words = Reader(page_of(case_line())).words
     assert (
-        "All cassettes are constructed from documented facts; no verdict here rests on a recording of Azure."
+        "All cassettes are constructed by a model of the service from facts with named sources; no verdict here rests on a recording of Azure."
         in words
     )
     assert "this cassette is constructed" in words
@@ -304,7 +304,7 @@ def test_mixed_provenance_is_counted_by_kind() -> None:
     kinds = ["recorded", "constructed", "constructed", "imported"]
     words = Reader(page_of(*(case_line(provenance={"kind": kind}) for kind in kinds))).words
     assert (
-        "What the verdicts rest on: 2 cases on a cassette constructed from documented facts, "
+        "What the verdicts rest on: 2 cases on a cassette constructed from facts with named sources, "
         "1 case on an imported recording, 1 case on a live recording." in words
     )
 
