@@ -32,7 +32,7 @@ from harness.cassette import (
 )
 from harness.dialects import Dialect
 from harness.exceptions import MessageFault, RecordingFault
-from harness.messages import Json, Side, parse_event, render_event
+from harness.messages import MAX_FRAME, Json, Side, parse_event, render_event
 from harness.redaction import Redactor
 from harness.scenario import Scenario
 from harness.script import ScriptedClient
@@ -114,11 +114,13 @@ async def record(
 
 def _header(scenario: Scenario, target: Target) -> Header:
     split = urlsplit(target.url)
+    # Only what the dialect knows of: anything else in a query may be a secret.
+    named = {rule.name for rule in target.dialect.handshake.query}
     return Header(
         dialect=target.dialect.name,
         api_version=target.dialect.api_version,
         path=split.path,
-        query=tuple((name, value) for name, value in parse_qsl(split.query) if name.lower() != "api-key"),
+        query=tuple(pair for pair in parse_qsl(split.query) if pair[0] in named),
         scenario=scenario.name,
         provenance=Provenance.RECORDED,
         origin=(("date", datetime.now(UTC).date().isoformat()), ("host_class", target.host_class)),
@@ -136,7 +138,7 @@ async def _session(
                 websocket_url(target.url),
                 additional_headers={"api-key": target.key},
                 compression=None,
-                max_size=None,
+                max_size=MAX_FRAME,
                 open_timeout=CONNECT_SECONDS,
             ) as websocket:
                 began = time.monotonic()

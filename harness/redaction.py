@@ -8,6 +8,7 @@ encoded, besides everything that looks like one.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable
@@ -26,6 +27,11 @@ _SECRET_KEYS = frozenset(
         "access_token",
         "x-api-key",
         "ocp-apim-subscription-key",
+        "subscription-key",
+        "sig",
+        "cookie",
+        "set-cookie",
+        "proxy-authorization",
     }
 )
 
@@ -81,4 +87,4 @@ def _forms(secret: str) -> set[str]:
     lower = {re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in encoded}
     once = {json.dumps(secret, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False)}
     twice = {json.dumps(form)[1:-1] for form in once}
-    return {secret} | encoded | lower | once | twice
+    return {secret, base64.b64encode(secret.encode()).decode()} | encoded | lower | once | twice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
@@ -10,6 +11,7 @@ from harness.checks.registry import NotApplicable, NotProven, check
 from harness.diff import changes
 from harness.findings import Basis, Finding, Severity
 from harness.messages import MISSING, Json, get_path
+from harness.service import Origin
 
 _LEAVES = (
     "instructions",
@@ -27,46 +29,63 @@ _LEAVES = (
 )
 
 
-def _effective(record: CaseRecord) -> tuple[Json, int | None]:
-    """The session at the first answer, or at the end where there was none; and the message that shows it."""
+@dataclass(frozen=True)
+class _Moment:
+    """What was wanted and what held when an answer began; `at` is the message that shows it."""
+
+    wanted: Json
+    session: Json
+    at: int | None
+
+
+def _moments(record: CaseRecord) -> list[_Moment]:
+    """The scenario's answers, each with its session; where there was none, the end of the session."""
     if not record.connected:
         raise NotApplicable("no session was opened")
-    if record.exchange.responses:
-        first = record.exchange.responses[0]
-        return first.session, first.entry
+    wanted = record.plan.sessions
+    starts = [start for start in record.exchange.responses if start.origin is not Origin.MODELLED]
+    if starts:
+        return [
+            _Moment(wanted[min(index, len(wanted) - 1)], start.session, start.entry)
+            for index, start in enumerate(starts)
+        ]
     if record.exchange.session is None or not record.spoke:
         raise NotProven("the client never configured the session nor asked for an answer")
-    return record.exchange.session, None
+    return [_Moment(wanted[0], record.exchange.session, None)]
 
 
 @check("session.lost", "everything the scenario asks of the session is in the effective session")
 def lost(record: CaseRecord) -> Iterator[Finding]:
-    wanted = record.plan.session
-    session, at = _effective(record)
-    refused, assumed = _refused_updates(record)
+    moments = _moments(record)
     for path in _LEAVES:
-        value = get_path(wanted, path)
-        if value is MISSING:
-            continue
-        actual = get_path(session, path)
-        if _holds(value, actual):
-            continue
-        if record.observed.capabilities and record.observed.capabilities.reason_it_cannot(path, value):
-            continue
-        shown = None if actual is MISSING else actual
-        because = " (the update that held it was refused)" if refused and not record.lenient else ""
-        yield Finding(
-            code="session.lost",
-            severity=Severity.DEVIATION if assumed else Severity.FAIL,
-            path=f"session.{path}",
-            message=f"{path} was asked for and is not in the effective session{because}.",
-            expected=value,
-            actual=shown,
-            basis=(record.basis, *_field_basis(record, path)),
-            mend=_mend(record, path),
-            diff=changes(value, _comparable(value, shown), path),
-            at=at,
-        )
+        for moment in moments:
+            finding = _lost(record, moment, path)
+            if finding is not None:
+                yield finding
+                break  # the first answer that lacks it shows it
+
+
+def _lost(record: CaseRecord, moment: _Moment, path: str) -> Finding | None:
+    value, actual = get_path(moment.wanted, path), get_path(moment.session, path)
+    if value is MISSING or _holds(value, actual):
+        return None
+    if record.observed.capabilities and record.observed.capabilities.reason_it_cannot(path, value):
+        return None
+    refused, assumed = _refused_updates(record)
+    shown = None if actual is MISSING else actual
+    because = " (the update that held it was refused)" if refused and not record.lenient else ""
+    return Finding(
+        code="session.lost",
+        severity=Severity.DEVIATION if assumed else Severity.FAIL,
+        path=f"session.{path}",
+        message=f"{path} was asked for and is not in the effective session{because}.",
+        expected=value,
+        actual=shown,
+        basis=(record.basis, *_field_basis(record, path)),
+        mend=_mend(record, path),
+        diff=changes(value, _comparable(value, shown), path),
+        at=moment.at,
+    )
 
 
 def _refused_updates(record: CaseRecord) -> tuple[bool, bool]:
@@ -82,10 +101,11 @@ def _refused_updates(record: CaseRecord) -> tuple[bool, bool]:
 
 @check("modality.effective", "answers are asked for in the modalities the scenario wants")
 def effective_modality(record: CaseRecord) -> Iterator[Finding]:
-    wanted = record.plan.session.get("output_modalities", ["audio"])
-    session, at = _effective(record)
-    actual = session.get("output_modalities")
-    if actual != wanted:
+    for moment in _moments(record):
+        wanted = moment.wanted.get("output_modalities", ["audio"])
+        actual, at = moment.session.get("output_modalities"), moment.at
+        if actual == wanted:
+            continue
         yield Finding(
             code="modality.effective",
             severity=Severity.FAIL,
@@ -98,6 +118,7 @@ def effective_modality(record: CaseRecord) -> Iterator[Finding]:
             diff=changes(wanted, actual, "output_modalities"),
             at=at,
         )
+        return
 
 
 def _holds(wanted: Any, actual: Any) -> bool:

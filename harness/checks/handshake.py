@@ -50,7 +50,7 @@ def path(record: CaseRecord) -> Iterator[Finding]:
                 message=f"the client dialled {handshake.path}, where {record.dialect.name} is not",
                 expected=rules.path,
                 actual=handshake.path,
-                basis=(Basis(rules.auth_fact.evidence, rules.auth_fact.source),),
+                basis=basis_of(rules.query[0].fact),
                 mend=f"dial {rules.path}: the dialect follows the path, not the model or a header",
             )
             return

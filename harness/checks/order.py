@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, NotProven, check
@@ -37,7 +38,7 @@ def _refused_by_state(record: CaseRecord, code: str) -> Iterator[Finding]:
         assumed = not spec.fact.evidence.can_fail
         yield Finding(
             code=code,
-            severity=Severity.DEVIATION if assumed else Severity.FAIL,
+            severity=Severity.DEVIATION if assumed or spec.harmless else Severity.FAIL,
             path=entry.event["type"] if entry.event else "frame",
             message=f"{what} came when the service refuses it ({spec.code or spec.message}).",
             expected="what the state of the session allows",
@@ -76,7 +77,19 @@ def tool_result(record: CaseRecord) -> Iterator[Finding]:
                         mend="send the call_id of the function_call item",
                         at=entry.number,
                     )
+    scripted = {tool.name: tool.result for tool in record.scenario.tools}
     for call_id, name in made.items():
+        if call_id in results and name in scripted and not _carries(results[call_id], scripted[name]):
+            yield Finding(
+                code="order.tool-result",
+                severity=Severity.FAIL,
+                path="item.output",
+                message=f"what the tool {name!r} returned is not in the result the service got.",
+                expected=scripted[name],
+                actual=results[call_id],
+                basis=(record.basis,),
+                mend="send what the tool returned, in whatever form, as the output of function_call_output",
+            )
         if call_id not in results:
             yield Finding(
                 code="order.tool-result",
@@ -99,9 +112,20 @@ def _calls_made(record: CaseRecord) -> dict[str, str]:
     }
 
 
-def _results(record: CaseRecord) -> set[str]:
+def _carries(output: str, result: Any) -> bool:
+    """Whether an output holds a result. Its form is free, and frameworks differ: each value must be in it."""
+    if isinstance(result, dict):
+        return all(_carries(output, value) for value in result.values())
+    if isinstance(result, list):
+        return all(_carries(output, value) for value in result)
+    if result is None or isinstance(result, bool):
+        return True  # null, None, nil: every language spells them its own way
+    return str(result) in output
+
+
+def _results(record: CaseRecord) -> dict[str, str]:
     return {
-        str(event["item"].get("call_id"))
+        str(event["item"].get("call_id")): str(event["item"].get("output"))
         for entry in record.exchange.client_entries()
         if not entry.refusals and entry.refused_by_state is None
         for event in entry.canonical
@@ -169,9 +193,10 @@ def _scenario_items(record: CaseRecord) -> Iterator[Json]:
 
 def _said(item: Json) -> str:
     """What an item says, for comparison: role and text, or that it is audio."""
+    content = item.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     words = [
-        "(audio)" if "audio" in str(part.get("type")) else str(part.get("text", "")).strip()
-        for part in item.get("content") or ()
+        "(audio)" if "audio" in str(part.get("type")) else str(part.get("text", "")).strip() for part in parts
     ]
     return f"{item.get('role', item.get('type'))}: {' '.join(words)}"
 

@@ -31,6 +31,8 @@ class CaseRecord:
     played: tuple[RecordedAnswer, ...]
     basis: Basis
     faults: tuple[str, ...] = ()
+    counterfactual: str | None = None
+    """Why the service would not have gone on as the cassette did, where it would not."""
     undone: tuple[str, ...] = field(default=())
     """What the driver was asked for and never finished."""
 

@@ -189,21 +189,22 @@ def error(record: CaseRecord) -> Iterator[Finding]:
         raise NotApplicable("the service sent no error")
     if not record.observed.sees("error"):
         raise NotApplicable("the driver cannot see errors")
-    entry, body = sent[0]
-    message = str(body.get("message", ""))
-    if any(message in seen or seen in message for seen in record.observed.errors if seen):
+    for entry, body in sent:
+        message = str(body.get("message", ""))
+        if any(message in seen or seen in message for seen in record.observed.errors if seen):
+            continue
+        yield Finding(
+            code="surfaced.error",
+            severity=Severity.FAIL,
+            path="error",
+            message="the service sent an error and the user never heard of it.",
+            expected=message,
+            actual=record.observed.errors or "nothing surfaced",
+            basis=(record.basis,),
+            mend="hand every error event to the user; the session goes on after it",
+            at=entry.number,
+        )
         return
-    yield Finding(
-        code="surfaced.error",
-        severity=Severity.FAIL,
-        path="error",
-        message="the service refused something and the user never heard of it.",
-        expected=message,
-        actual=record.observed.errors or "nothing surfaced",
-        basis=(record.basis,),
-        mend="hand every error event to the user; the session goes on after it",
-        at=entry.number,
-    )
 
 
 def _parsed(value: Any) -> Any:

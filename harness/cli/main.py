@@ -8,6 +8,8 @@ of the harness; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    # Ended from outside, the harness ends what it started, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
         return int(options.run(options))
     except HarnessError as error:

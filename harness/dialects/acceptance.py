@@ -90,10 +90,12 @@ def _judge_variant(vocabulary: Vocabulary, shape: Shape, value: Json, path: str)
     assert shape.variants is not None
     tag = value.get(shape.by)
     at = f"{path}.{shape.by}" if path else shape.by
-    if shape.by not in value:
+    if shape.by not in value and shape.by_required:
         yield Refusal(
             "missing_required_parameter", at, None, " or ".join(shape.variants), shape.unlisted.fact
         )
+    elif shape.by not in value:
+        yield Unproven(at, "whether it may be left out is not known", shape.unlisted.fact)
     elif not isinstance(tag, str) or tag not in shape.variants:
         yield Unproven(at, f"whether {tag!r} is accepted is not known", shape.unlisted.fact)
     else:
@@ -102,13 +104,16 @@ def _judge_variant(vocabulary: Vocabulary, shape: Shape, value: Json, path: str)
 
 def _judge_unlisted(shape: Shape, path: str, value: Any) -> Iterator[Judgement]:
     rule = shape.unlisted
-    if rule.acceptance is Acceptance.REFUSED and rule.error:
+    if rule.acceptance is Acceptance.REFUSED and rule.error and value is not None:
         yield Refusal(rule.error, path, value, "no such field", rule.fact)
     else:
         yield Unproven(path, "no document names this field", rule.fact)
 
 
 def _judge_field(vocabulary: Vocabulary, spec: Field, value: Any, path: str) -> Iterator[Judgement]:
+    if spec.acceptance is Acceptance.REFUSED and value is None:
+        yield Unproven(path, "whether an explicit null is refused here is not known", spec.fact)
+        return
     if spec.acceptance is Acceptance.REFUSED:
         error = spec.error or "unknown_parameter"
         yield Refusal(error, path, value, "no such field", spec.fact, spec.instead, listed=True)

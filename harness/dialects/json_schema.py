@@ -65,7 +65,8 @@ class _Builder:
     def object(self, shape: Shape) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "object", "properties": {}}
         if shape.by is not None and shape.variants is not None:
-            schema["required"] = [shape.by]
+            if shape.by_required or not self.strict:
+                schema["required"] = [shape.by]
             schema["allOf"] = [
                 {
                     "if": {"properties": {shape.by: {"const": tag}}, "required": [shape.by]},
@@ -80,12 +81,12 @@ class _Builder:
         if required:
             schema["required"] = required
         if self.strict and shape.unlisted.acceptance is Acceptance.REFUSED:
-            schema["additionalProperties"] = False
+            schema["additionalProperties"] = {"type": "null"}  # explicit nulls: not known to be refused
         return schema
 
     def field(self, spec: Field) -> Any:
         if spec.acceptance is Acceptance.REFUSED:
-            return False
+            return {"type": "null"}
         if spec.acceptance is Acceptance.UNKNOWN:
             return True
         choices = [self.kind(kind, spec) for kind in spec.kinds]

@@ -138,9 +138,9 @@ class _Reader:
     def _shape(self, name: str, raw: Raw, default: Fact) -> Shape:
         fact = self._fact(raw, default)
         fields = {key: self._field(key, spec, fact) for key, spec in raw.get("fields", {}).items()}
-        return Shape(
-            name, fields, self._unlisted(raw.get("unlisted"), fact), raw.get("by"), raw.get("variants")
-        )
+        unlisted = self._unlisted(raw.get("unlisted"), fact)
+        required = bool(raw.get("by_required"))
+        return Shape(name, fields, unlisted, raw.get("by"), raw.get("variants"), required)
 
     def _field(self, name: str, raw: str | Raw, default: Fact) -> Field:
         if isinstance(raw, str):
@@ -182,6 +182,7 @@ class _Reader:
             event_id=raw["event_id"],
             verbatim=raw["verbatim"],
             fact=self._fact(raw),
+            harmless=bool(raw.get("harmless")),
         )
 
     def _handshake(self, raw: Raw) -> Handshake:

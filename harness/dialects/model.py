@@ -88,13 +88,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A JSON object: its fields, or its variants by the value of the field `by`."""
+    """A JSON object: its fields, or its variants by the value of the field `by`.
+
+    `by_required`: it is known that the service insists on that field.
+    """
 
     name: str
     fields: Mapping[str, Field]
     unlisted: Unlisted
     by: str | None = None
     variants: Mapping[str, str] | None = None
+    by_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ class ErrorSpec:
 
     `event_id` says what stands in `error.event_id`: the client's own id
     (`client`), `null`, or no such key (`absent`). `verbatim`: the sentence was
-    seen as it stands.
+    seen as it stands. `harmless`: nothing is lost by the refusal but the event.
     """
 
     name: str
@@ -133,6 +137,7 @@ class ErrorSpec:
     event_id: str
     verbatim: bool
     fact: Fact
+    harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

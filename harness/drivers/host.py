@@ -151,7 +151,7 @@ class DriverHost:
             notice = None
         if not isinstance(notice, dict) or self._notices.problems(notice):
             if line.strip() and len(self.observed.garbage) < 50:
-                self.observed.garbage.append(self._redacted(line[:300]))
+                self.observed.garbage.append(self._redacted(line)[:300])
             return
         self._take_notice(notice)
 

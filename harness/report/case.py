@@ -112,7 +112,7 @@ def _message(entry: Entry) -> Json:
     if entry.event is not None:
         message["event"] = entry.event
     if entry.raw is not None:
-        message["raw"] = entry.raw
+        message["raw"] = entry.raw[:300]
     refused = [refusal.path for refusal in entry.refusals]
     if entry.refused_by_state:
         refused.append(entry.refused_by_state)

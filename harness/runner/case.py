@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-import math
 import secrets
 import shlex
 import time
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.cassette import Cassette, Provenance
 from harness.checks import CaseRecord, judge
-from harness.dialects import Dialect, Evidence, compiled_schema
+from harness.dialects import Dialect, Evidence
 from harness.drivers import DriverHost, Implementation
-from harness.findings import Basis, Finding, Severity, Verdict, verdict_of, worst
-from harness.messages import Json, Side
-from harness.observations import Observed
+from harness.findings import Basis
+from harness.messages import Json
 from harness.playback import Fault, Playback
-from harness.redaction import Redactor
 from harness.report import CaseId, CaseResult
 from harness.runner.drive import PATIENCE, Drive, start_message
+from harness.runner.secrecy import says_key, without_key
+from harness.runner.verdict import close_verdict, verdict_and_reason, worst_and_earliest
 from harness.scenario import Scenario, plan_intents
 from harness.server import Connection, ReplayServer
-from harness.service import Exchange, Origin
-
-_CLEAN_CLOSES = (1000, 1001, 1005)
+from harness.service import Exchange
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ async def run_case(
         # The server's side of the close follows the end of the process.
         await asyncio.sleep(0.02)
     connection = _main_connection(server.connections)
-    if connection is not None and _says_key(connection, key):
+    if connection is not None and says_key(connection, key):
         host.observed.leaked_key = True
     playback = connection.playback if connection else None
     record = CaseRecord(
@@ -98,36 +93,10 @@ async def run_case(
         basis=_basis(plan),
         faults=tuple(fault.name for fault in plan.faults),
         undone=undone,
+        counterfactual=playback.counterfactual if playback else None,
     )
     result = _result(plan, record, connection, time.monotonic() - began)
     return without_key(result, key)
-
-
-def _says_key(connection: Connection, key: str) -> bool:
-    """Whether the client put its key into an event."""
-    assert connection.playback is not None
-    sent = connection.playback.exchange.client_entries()
-    return any(key in (entry.raw or "") or key in json.dumps(entry.event) for entry in sent)
-
-
-def without_key(result: CaseResult, key: str) -> CaseResult:
-    """The result without the case's key, wherever the client wrote it; logs are redacted as they come."""
-    redactor = Redactor((key,))
-
-    def clean(value: Any) -> Any:
-        return redactor.value(value) if key in json.dumps(value, default=str) else value
-
-    findings = tuple(
-        replace(f, message=clean(f.message), expected=clean(f.expected), actual=clean(f.actual), diff=())
-        if key in repr(f)
-        else f
-        for f in result.findings
-    )
-    entries = result.exchange.entries
-    for index, entry in enumerate(entries):
-        if entry.event is not None or entry.raw is not None:
-            entries[index] = replace(entry, event=clean(entry.event), raw=clean(entry.raw))
-    return replace(result, findings=findings, reason=clean(result.reason))
 
 
 def _main_connection(connections: list[Connection]) -> Connection | None:
@@ -142,8 +111,8 @@ def _main_connection(connections: list[Connection]) -> Connection | None:
 
 def _result(plan: CasePlan, record: CaseRecord, connection: Connection | None, seconds: float) -> CaseResult:
     findings, outcomes = judge(record)
-    findings.sort(key=_worst_and_earliest)
-    verdict, reason = _verdict(record, findings)
+    findings.sort(key=worst_and_earliest)
+    verdict, reason = verdict_and_reason(record, findings, outcomes)
     capabilities = record.observed.capabilities
     return CaseResult(
         id=plan.id,
@@ -151,7 +120,7 @@ def _result(plan: CasePlan, record: CaseRecord, connection: Connection | None, s
         version=capabilities.version if capabilities else None,
         verdict=verdict,
         reason=reason,
-        close_verdict=_close_verdict(connection, record.observed),
+        close_verdict=close_verdict(connection, record.observed),
         provenance=_provenance(plan.cassette),
         findings=tuple(findings),
         checks=tuple((o.code, o.outcome, o.note) for o in outcomes),
@@ -162,76 +131,15 @@ def _result(plan: CasePlan, record: CaseRecord, connection: Connection | None, s
     )
 
 
-def _worst_and_earliest(finding: Finding) -> tuple[int, float]:
-    """Worst first; among equals what happened first, which is rather cause than consequence."""
-    return list(Severity).index(finding.severity), math.inf if finding.at is None else finding.at
-
-
-def _verdict(record: CaseRecord, findings: list[Finding]) -> tuple[Verdict, str]:
-    """The verdict and its reason in one sentence; `findings` are sorted, worst first."""
-    own = _own_fault(record.dialect, record.exchange)
-    if own:
-        return Verdict.HARNESS_ERROR, f"our server sent what its dialect does not have: {own}"
-    capabilities = record.observed.capabilities
-    if capabilities is not None:
-        for kind in record.undone:
-            if kind not in capabilities.intents and kind not in ("hello", "start"):
-                return Verdict.NOT_APPLICABLE, f"the framework has no way to {kind}"
-    verdict = verdict_of(findings)
-    if not record.spoke:
-        verdict = worst((verdict, Verdict.NOT_PROVEN))
-    counted = [finding for finding in findings if finding.severity is not Severity.NOTE]
-    if counted:
-        more = f" (and {len(counted) - 1} more)" if len(counted) > 1 else ""
-        return verdict, f"{counted[0].code}: {counted[0].message}{more}"
-    if verdict is Verdict.NOT_PROVEN:
-        return verdict, "nothing was exchanged"
-    return verdict, f"{len(record.played)} answer(s) of the cassette played, everything surfaced"
-
-
-_ECHOED = {"item": ("/item",), "session": ("/session", "/response"), "response": ("/response",)}
-"""Where in server events the service repeats what stands in a part of a client event."""
-
-
-def _own_fault(dialect: Dialect, exchange: Exchange) -> str | None:
-    """A server event that does not fit its dialect's own schema: our fault, never the client's.
-
-    What the client sent unproven is accepted and repeated as it is, so there the schema says nothing.
-    """
-    doubtful = tuple(
-        at
-        for entry in exchange.client_entries()
-        for unproven in entry.unproven
-        for at in _ECHOED.get(unproven.path.partition(".")[0], ())
-    )
-    for entry in exchange.server_entries():
-        if entry.event is None or entry.origin is Origin.FAULT:
-            continue
-        schema = compiled_schema(dialect, Side.SERVER, entry.event["type"])
-        problems = schema.problems(entry.event) if schema else []
-        problems = [problem for problem in problems if not problem.pointer.startswith(doubtful)]
-        if schema is None or problems:
-            return f"{entry.event['type']}: {problems[0].message if problems else 'no such event'}"
-    return None
-
-
-def _close_verdict(connection: Connection | None, observed: Observed) -> Verdict:
-    """Closing is judged apart from behaviour: pass, fail where it had to be stopped, deviation if unclean."""
-    if not observed.closed_in_time:
-        return Verdict.FAIL
-    if connection is None or connection.playback is None:
-        return Verdict.NOT_PROVEN
-    exchange = connection.playback.exchange
-    clean = exchange.close_by == "client" and exchange.close_code in _CLEAN_CLOSES
-    return Verdict.PASS if clean else Verdict.DEVIATION
-
-
 def _basis(plan: CasePlan) -> Basis:
-    """The evidence a cassette gives: a constructed one is as good as the documents it rests on."""
+    """The evidence a cassette gives: `recorded` is real traffic alone, all else is as good as documents."""
     header = plan.cassette.header
-    recorded = header.provenance in (Provenance.RECORDED, Provenance.IMPORTED)
-    evidence = Evidence.RECORDED if recorded else Evidence.DOCUMENTED
-    return Basis(evidence, f"{header.provenance} cassette {plan.dialect.name}/{header.scenario}")
+    real = header.provenance is Provenance.IMPORTED or dict(header.origin).get("host_class") == "azure"
+    source = f"{header.provenance} cassette {plan.dialect.name}/{header.scenario}"
+    host = dict(header.origin).get("host_class")
+    if host is not None:
+        source += f", from {host}"
+    return Basis(Evidence.RECORDED if real else Evidence.DOCUMENTED, source)
 
 
 def _provenance(cassette: Cassette) -> Json:
@@ -239,4 +147,5 @@ def _provenance(cassette: Cassette) -> Json:
     for line in cassette.lines():
         digest.update(line.encode() + b"\n")
     name = f"{cassette.header.dialect}/{cassette.header.scenario}"
-    return {"kind": str(cassette.header.provenance), "cassette": name, "sha256": digest.hexdigest()}
+    provenance = {"kind": str(cassette.header.provenance), "cassette": name, "sha256": digest.hexdigest()}
+    return {**dict(cassette.header.origin), **provenance}

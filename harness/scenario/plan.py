@@ -36,6 +36,27 @@ class Plan:
     session: Json
     intents: tuple[Intent, ...]
 
+    @property
+    def sessions(self) -> tuple[Json, ...]:
+        """The wanted session at each answer, in turn; updates in midway are in the later ones."""
+        wanted, found = self.session, []
+        for intent in self.intents:
+            if intent.kind == "update":
+                wanted = _merged(wanted, dict(intent.fields)["session"])
+            found.extend([wanted] * intent.answers)
+        return tuple(found) or (wanted,)
+
+
+def _merged(session: Json, update: Json) -> Json:
+    """A session with an update over it; objects are merged, all else replaced."""
+    both = {
+        key: _merged(session[key], value)
+        if isinstance(session.get(key), dict) and isinstance(value, dict)
+        else value
+        for key, value in update.items()
+    }
+    return {**session, **both}
+
 
 def plan_intents(scenario: Scenario) -> Plan:
     """The plan of a scenario; raises ScenarioFault for a client event no user can ask for."""

@@ -75,7 +75,7 @@ def _filled_detection(dialect: Dialect, session: Json, value: Json) -> Json:
     current = get_path(session, "audio.input.turn_detection")
     stock = get_path(dict(dialect.service.session), "audio.input.turn_detection")
     for base in (current, stock):
-        if isinstance(base, dict) and base.get("type") == value.get("type"):
+        if isinstance(base, dict) and value.get("type") in (None, base.get("type")):
             return {**base, **value}
     return value
 

@@ -30,6 +30,9 @@ from harness.translation import Translator
 THINKING = 0.25
 """Seconds from `response.create` to the first event of the answer."""
 
+MAX_SHOWN = 65_536
+"""Characters kept of a frame that is no event; a report shows its beginning."""
+
 STOCK_ANSWER = Text("This answer was made by the service model.")
 
 
@@ -196,7 +199,7 @@ class Service:
         try:
             event = parse_event(frame)
         except MessageFault as fault:
-            shown = frame[:200] if isinstance(frame, str) else repr(frame[:100])
+            shown = (frame if isinstance(frame, str) else repr(frame))[:MAX_SHOWN]
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
             self._log(Side.CLIENT, None, raw=shown, refused_by_state=error)
             self.refuse(Refused(error, fault.problem), {})
@@ -220,6 +223,11 @@ class Service:
 
     def refused(self, event: Json) -> None:
         """An event was refused by the tables. The service does nothing more; playback may."""
+
+    def complain(self, refusal: Refused, event: Json) -> None:
+        """Answers the event now being obeyed with an error, and goes on with it."""
+        self._mark_refused(len(self.exchange.entries) - 1, refusal.error)
+        self.refuse(refusal, event)
 
     def refuse(self, refusal: Refused | Refusal, event: Json) -> None:
         spec = self.dialect.errors[refusal.error]

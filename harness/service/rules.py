@@ -49,7 +49,10 @@ def obey(service: Service, event: Json) -> None:
     if rule is None:
         return
     for name, kind in _NEEDED.get(event["type"], ()):
-        if not isinstance(event.get(name), kind):
+        value = event.get(name)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, kind):
             raise Refused("invalid_type", event.get(name), json_type(kind()), name)
     rule(service, event)
 
@@ -70,7 +73,7 @@ def _session_update(service: Service, event: Json) -> None:
 def _append(service: Service, event: Json) -> None:
     pcm = decode_audio(event["audio"])
     if pcm is None:
-        raise Refused("invalid_value", "…", "base64 audio", "audio")
+        raise Refused("invalid_audio", path="audio")
     service.buffer += pcm
 
 
@@ -142,17 +145,17 @@ def _item_delete(service: Service, event: Json) -> None:
 
 
 def _item_truncate(service: Service, event: Json) -> None:
-    item_id, wanted = event["item_id"], event["audio_end_ms"]
+    item_id, wanted = event["item_id"], int(event["audio_end_ms"])
     if service.conversation.position(item_id) is None:
         raise Refused("truncate_unknown_item", item_id)
     made = service.conversation.audio_ms.get(item_id)
     if made is None:
         raise Refused("truncate_no_audio")
     truncated = {"type": "conversation.item.truncated", "item_id": item_id}
-    truncated.update({"content_index": event["content_index"], "audio_end_ms": min(wanted, made)})
+    truncated.update({"content_index": int(event["content_index"]), "audio_end_ms": min(wanted, made)})
     if wanted > made:
         # The service complains and truncates all the same (ReviewStage/luke#564).
-        service.refuse(Refused("truncate_past_end", wanted, made), event)
+        service.complain(Refused("truncate_past_end", wanted, made), event)
     service.emit(truncated)
 
 

@@ -119,7 +119,15 @@ ROWS: list[Row] = [
          "script.finished=not-proven", "order.extra-answer=deviation"),
     *row("tool-result-before-call", "text-turn", "fail", "order.tool-result=fail", dialects=(PREVIEW,)),
     *row("response-while-active", "text-turn", "fail", "order.response-while-active=fail"),
-    *row("more:cancels-nothing", "text-turn", "fail", "order.refused-event=fail", dialects=(PREVIEW,)),
+    *row("more:cancels-nothing", "text-turn", "deviation", "order.refused-event=deviation",
+         dialects=(PREVIEW,)),
+    # It is right until the first answer, and loses its session before the second.
+    *row("more:loses-later", "tool-call-round", "fail", "session.lost=fail", "modality.effective=fail"),
+    *row("more:null-result", "tool-call-round", "fail", "order.tool-result=fail", dialects=(GA,)),
+    *row("more:sees-nothing", "text-turn", "not-proven", dialects=(GA,)),
+    *row("more:odd-item", "text-turn", "pass", "session.unproven=note", dialects=(GA,)),
+    *row("more:key-in-an-event", "text-turn", "fail", "session.unknown-parameter=fail", *REFUSED,
+         "process.leaked-key=deviation", dialects=(GA,)),
     # The refusal of a frame that is no JSON is assumed: too little to fail anybody.
     *row("more:sends-no-json", "text-turn", "deviation", "order.refused-event=deviation", dialects=(GA,)),
     *row("more:null-item", "text-turn", "deviation", "order.refused-event=deviation",

@@ -29,10 +29,13 @@ async def test_a_result_says_what_ran_against_what_and_how_to_run_it_again() -> 
     lines = "".join(f"{line}\n" for line in cassette(PREVIEW, "tool-call-round").lines())
     assert result.provenance == {
         "kind": "constructed",
+        "evidence": "documented and recorded facts of the dialect table; see harness/dialects/data",
         "cassette": f"{PREVIEW}/tool-call-round",
         "sha256": hashlib.sha256(lines.encode()).hexdigest(),
     }
-    assert result.reason == "2 answer(s) of the cassette played, everything surfaced"
+    assert (
+        result.reason == "2 answer(s) of the cassette played; surfaced as sent: audio, tool-call, transcript"
+    )
     assert (result.exchange.close_by, result.exchange.close_code) == ("client", 1000)
     assert 0 < result.seconds < 10
 
@@ -92,10 +95,17 @@ async def test_under_a_lenient_server_a_refused_field_is_a_note() -> None:
 async def test_a_cassette_of_somebodys_recording_is_better_evidence() -> None:
     plan = case("miniature:deaf-to-audio", GA, "text-turn")
     constructed = (await run(plan)).findings[0].basis[0]
-    header = replace(plan.cassette.header, provenance=Provenance.RECORDED)
-    recorded = (await run(replace(plan, cassette=replace(plan.cassette, header=header)))).findings[0].basis[0]
+
+    async def evidence(host_class: str) -> str:
+        origin = (("host_class", host_class),)
+        header = replace(plan.cassette.header, provenance=Provenance.RECORDED, origin=origin)
+        result = await run(replace(plan, cassette=replace(plan.cassette, header=header)))
+        assert host_class in result.findings[0].basis[0].source
+        return str(result.findings[0].basis[0].evidence)
+
     assert str(constructed.evidence) == "documented"
-    assert str(recorded.evidence) == "recorded"
+    assert await evidence("azure") == "recorded"
+    assert await evidence("loopback") == "documented"
     assert "constructed" in constructed.source
 
 

@@ -133,3 +133,12 @@ def test_a_ga_response_repeats_modalities_tokens_format_and_voice() -> None:
 def test_a_preview_response_also_repeats_the_temperature() -> None:
     _, session = session_of(PREVIEW)
     assert response_fields(session)["temperature"] == 0.8
+
+
+def test_a_turn_detection_without_its_type_changes_the_one_in_force() -> None:
+    dialect = bundled_dialect("azure-2024-10-01-preview")
+    session = initial_session(dialect, "sess_1", 0, None)
+    update = {"audio": {"input": {"turn_detection": {"threshold": 0.9}}}}
+    detection = merged_session(dialect, session, update)["audio"]["input"]["turn_detection"]
+    assert detection["type"] == "server_vad"
+    assert detection["threshold"] == 0.9

@@ -160,6 +160,36 @@ class CannotVoice(ReferenceDriver):
         await super().start(Start(start.endpoint, start.dialect, session, start.tools, start.factory))
 
 
+class LosesLater(RealtimeClient):
+    async def answer(self, calls: list[Any]) -> None:
+        lost = {"instructions": "Be a parrot.", "output_modalities": ["text"]}
+        await self.send(
+            {"type": "session.update", "session": self.session_on_wire({"type": "realtime", **lost})}
+        )
+        await super().answer(calls)
+
+
+class NullResult(RealtimeClient):
+    def _result(self, call: Any) -> str:
+        return "null"
+
+
+class OddItem(RealtimeClient):
+    async def configure(self, session: Json) -> None:
+        await super().configure(session)
+        for content in (["a"], "abc"):
+            await self.send({"type": "conversation.item.create", "item": {"type": "odd", "content": content}})
+
+
+class KeyInAnEvent(RealtimeClient):
+    def session_on_wire(self, session: Json) -> Json:
+        return {**super().session_on_wire(session), "api_token": self.endpoint.key}
+
+
+class SeesNothing(ReferenceDriver):
+    observes = ()
+
+
 CLIENTS: dict[str, type[RealtimeClient]] = {
     "query-of-the-other-generation": QueryOfTheOther,
     "cancels-nothing": CancelsNothing,
@@ -169,6 +199,10 @@ CLIENTS: dict[str, type[RealtimeClient]] = {
     "number-for-instructions": NumberForInstructions,
     "refused-and-silent": RefusedAndSilent,
     "null-item": NullItem,
+    "loses-later": LosesLater,
+    "null-result": NullResult,
+    "odd-item": OddItem,
+    "key-in-an-event": KeyInAnEvent,
     "fine-unproven-field": sends(parallel_tool_calls=True),
     "fine-unproven-field-preview": sends(speed=1.0),
     "fine-odd-role": OddRole,
@@ -179,6 +213,7 @@ CLIENTS: dict[str, type[RealtimeClient]] = {
 DRIVERS: dict[str, type[ReferenceDriver]] = {
     "never-ready": NeverReady,
     "cannot-say": CannotSay,
+    "sees-nothing": SeesNothing,
     "cannot-voice": CannotVoice,
 }
 
