@@ -14,16 +14,16 @@ class Verdict(StrEnum):
     """The outcome of a case, worst first; `not-applicable` stands apart."""
 
     HARNESS_ERROR = "harness-error"
-    """Our fault; never counted against the implementation."""
+    """The harness went wrong; says nothing about the implementation."""
     FAIL = "fail"
-    """It departs from the service's contract and breaks by it."""
+    """Something the service insists on is wrong, and it shows."""
     NOT_PROVEN = "not-proven"
-    """It never reached the point that would prove it."""
+    """The run did not get as far as the thing in question."""
     DEVIATION = "deviation"
-    """It works, but not as the service's contract says."""
+    """A departure from the documents that does no harm here."""
     PASS = "pass"  # noqa: S105 - a verdict, no password
     NOT_APPLICABLE = "not-applicable"
-    """A capability the driver says the framework does not have."""
+    """The framework has no way to do what the scenario asks, its driver says."""
 
 
 class Severity(StrEnum):

@@ -1,7 +1,7 @@
 """A dialect's tables as JSON Schema (draft 2020-12), one schema per event type.
 
-Strict for what clients send, as far as refusal is known; open for what servers
-send: a field we do not know is information there, not failure.
+A client's schema closes an object where the service is known to refuse other
+names; a server's never does, for the service may add fields at any time.
 """
 
 from __future__ import annotations

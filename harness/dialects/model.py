@@ -19,15 +19,15 @@ class Evidence(StrEnum):
     """How well an expectation is known, best first."""
 
     RECORDED = "recorded"
-    """Seen in real traffic of this dialect."""
+    """Stands in a capture of real traffic in this dialect."""
     DOCUMENTED = "documented"
-    """Stated by the service's own documents or published types."""
+    """The service's documents or published types say it."""
     REPORTED = "reported"
-    """Observed live by somebody who published it."""
+    """Somebody saw it live and wrote it down in public."""
     ANALOGOUS = "analogous"
-    """Recorded or reported on a sibling dialect."""
+    """Known of a neighbouring dialect."""
     ASSUMED = "assumed"
-    """Nobody published it; never enough to fail a client."""
+    """Our guess; fails nobody."""
 
     @property
     def can_fail(self) -> bool:

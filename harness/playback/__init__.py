@@ -1,4 +1,4 @@
-"""Replays a cassette to a client that may deviate from it, sans-I/O."""
+"""One cassette for one client, who need not follow it; sans-I/O."""
 
 from harness.playback.faults import FAULTS, Fault, fault_named
 from harness.playback.playback import Playback

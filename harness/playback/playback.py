@@ -5,8 +5,8 @@ Rules of this module:
    is there; a recorded answer is released when its barrier holds.
 2. What the cassette cannot answer comes from the service model and is marked
    `modelled`.
-3. After a refused configuration playback goes on, marked `counterfactual`, so
-   that one run shows everything that breaks.
+3. A refused configuration does not end the case: what the cassette says next is
+   sent all the same, marked `counterfactual`, to see what else goes wrong.
 4. Ids are minted afresh and bound; what the client made up (item ids, response
    metadata) comes back as the client made it.
 """

@@ -2,9 +2,9 @@
 
 Sans-I/O and on a virtual clock: frames go in with `receive`, events come out
 with `pop`, each with its time; nothing here sleeps, and the same seed and the
-same frames give the same events. A client event is judged in its own dialect
-first, so that a refusal names the path that was on the wire, and a refused
-event changes nothing; what an accepted one does stands in `rules`.
+same frames give the same events. The tables judge a client event as it stands
+on the wire, so a refusal names the field the client wrote, and nothing changes;
+only then is it translated, and `rules` say what it does.
 """
 
 from __future__ import annotations
