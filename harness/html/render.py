@@ -129,7 +129,16 @@ def _href(target: str | None) -> str | None:
 
 
 def _pretty(value: Any) -> str:
+    """JSON for people; a script or a log reads as the lines it has."""
+    lines = value.splitlines() if isinstance(value, str) else value
+    if isinstance(lines, list) and len(lines) > 1 and all(map(_reads_as_line, lines)):
+        return "\n".join(lines)
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _reads_as_line(value: Any) -> bool:
+    """A line of a script or a log, rather than one of a list of names."""
+    return isinstance(value, str) and (" " in value.strip() or value != value.strip())
 
 
 def _seconds(value: Any) -> str:
