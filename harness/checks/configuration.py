@@ -1,4 +1,4 @@
-"""The effective session: what the scenario asks for must have reached it when the first answer began."""
+"""The effective session: what the scenario asks for must be in it whenever an answer begins."""
 
 from __future__ import annotations
 

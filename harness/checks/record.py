@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness.dialects import Dialect, Fact, Refusal
 from harness.findings import Basis
@@ -30,10 +30,11 @@ class CaseRecord:
     observed: Observed
     played: tuple[RecordedAnswer, ...]
     basis: Basis
-    faults: tuple[str, ...] = ()
+    lenient: bool = False
+    """A fault was in force by which no configuration is refused."""
     counterfactual: str | None = None
     """Why the service would not have gone on as the cassette did, where it would not."""
-    undone: tuple[str, ...] = field(default=())
+    undone: tuple[str, ...] = ()
     """What the driver was asked for and never finished."""
 
     def refusals(self) -> Iterator[tuple[Entry, Refusal]]:
@@ -41,10 +42,6 @@ class CaseRecord:
         for entry in self.exchange.client_entries():
             for refusal in entry.refusals:
                 yield entry, refusal
-
-    @property
-    def lenient(self) -> bool:
-        return "accept-any-session" in self.faults
 
     @property
     def connected(self) -> bool:

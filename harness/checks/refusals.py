@@ -14,8 +14,9 @@ from harness.checks.registry import NotApplicable, check
 from harness.dialects import Dialect, Refusal, Unproven
 from harness.diff import changes
 from harness.findings import Basis, Change, Finding, Severity
-from harness.messages import MISSING, Json, get_path
+from harness.messages import Json
 from harness.service import Entry
+from harness.service.errors import error_event
 
 _MODALITY_FIELDS = ("modalities", "output_modalities")
 
@@ -48,9 +49,7 @@ def _findings(record: CaseRecord, code: str, describe: Callable[[Refusal], str])
 
 def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what: str) -> Finding:
     spec = record.dialect.errors[refusal.error]
-    answer = spec.message.format(
-        param=refusal.path, value=refusal.value, supported=refusal.expected, expected=refusal.expected
-    )
+    answer = error_event(spec, refusal, None)["error"]["message"]
     basis = [Basis(refusal.fact.evidence, refusal.fact.source)]
     if spec.fact.source != refusal.fact.source:
         basis.append(Basis(spec.fact.evidence, f"the refusal's wording: {spec.fact.source}"))
@@ -71,7 +70,7 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
         actual=_actual(refusal),
         basis=tuple(basis),
         mend=_mend(record.dialect, refusal),
-        diff=_diff(entry.event, refusal),
+        diff=_diff(refusal),
         at=entry.number,
     )
 
@@ -100,16 +99,14 @@ def _mend(dialect: Dialect, refusal: Refusal) -> str:
     return f"send {refusal.path} as {refusal.expected}"
 
 
-def _diff(event: Json | None, refusal: Refusal) -> tuple[Change, ...]:
+def _diff(refusal: Refusal) -> tuple[Change, ...]:
     if refusal.error == "missing_required_parameter":
         return (Change("removed", refusal.path, refusal.expected, None),)
     if refusal.error == "unknown_parameter":
-        sent = get_path(event or {}, refusal.path)
-        shown = refusal.value if sent is MISSING else sent
-        found = [Change("added", refusal.path, None, shown)]
-        if refusal.instead:
-            found.insert(0, Change("removed", _place(refusal), shown, None))
-        return tuple(found)
+        added = Change("added", refusal.path, None, refusal.value)
+        if not refusal.instead:
+            return (added,)
+        return (Change("removed", _place(refusal), refusal.value, None), added)
     return changes(refusal.expected, refusal.value, refusal.path)
 
 

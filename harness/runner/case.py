@@ -91,7 +91,7 @@ async def run_case(
         observed=host.observed,
         played=tuple(playback.played) if playback else (),
         basis=_basis(plan),
-        faults=tuple(fault.name for fault in plan.faults),
+        lenient=any(fault.lenient for fault in plan.faults),
         undone=undone,
         counterfactual=playback.counterfactual if playback else None,
     )
