@@ -5,7 +5,8 @@ HarnessError
 │   ├── ScenarioFault
 │   ├── CassetteFault
 │   ├── DialectFault
-│   └── BaselineFault
+│   ├── BaselineFault
+│   └── LogFault
 ├── UsageFault             the command line asks for what does not exist: exit 2
 ├── EnvironmentFault       an implementation's environment cannot be made: harness-error
 ├── MessageFault           a peer sent a frame that is no event
@@ -73,6 +74,10 @@ class DialectFault(FileFault):
 
 class BaselineFault(FileFault):
     kind = "baseline"
+
+
+class LogFault(FileFault):
+    kind = "log"
 
 
 class UsageFault(HarnessError):

@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, AnyStr
 
 from harness.exceptions import MessageFault
 
@@ -41,14 +41,19 @@ def parse_event(frame: str | bytes) -> Json:
     if len(frame) > MAX_FRAME:
         raise MessageFault(f"frame of {len(frame)} bytes, more than the {MAX_FRAME} allowed")
     try:
-        value = json.loads(frame, parse_constant=_no_constant, parse_float=_finite)
+        value = read_json(frame)
     except RecursionError:
         raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise MessageFault(f"not JSON: {error}") from None
+    return check_event(value, frame)
+
+
+def check_event(value: Any, text: str | bytes) -> Json:
+    """`value` as an event; raises MessageFault where it is none. `text` is what it was parsed from."""
     if not isinstance(value, dict):
         raise MessageFault(f"a JSON {json_type(value)}, expected an object")
-    if too_deep(value):
+    if text_too_deep(text, value):
         raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels")
     if not isinstance(value.get("type"), str):
         raise MessageFault("an object without a string 'type'")
@@ -66,6 +71,14 @@ def _finite(text: str) -> float:
     return number
 
 
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+
+
+def read_json(text: str) -> Any:
+    """JSON as its standard has it; raises ValueError for NaN, and for what Python would make infinite."""
+    return _DECODER.decode(text)
+
+
 def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
     """Whether `value` nests more than `limit` levels; does not recurse."""
     level: list[Any] = [value]
@@ -74,6 +87,28 @@ def too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
         if not level:
             return False
     return True
+
+
+def text_too_deep(text: str | bytes, value: Any, limit: int = MAX_DEPTH) -> bool:
+    """Whether `value`, parsed from `text`, nests more than `limit` levels.
+
+    Each level opens a bracket, so text with few of them needs no walk.
+    """
+    if isinstance(text, str):
+        opened = _count(text, "{", limit) + _count(text, "[", limit)
+    else:
+        opened = _count(text, b"{", limit) + _count(text, b"[", limit)
+    return opened > limit and too_deep(value, limit)
+
+
+def _count(text: AnyStr, bracket: AnyStr, limit: int) -> int:
+    """How often `bracket` stands in `text`, at most `limit + 1`; `find` leaps over audio, `count` does not."""
+    found = 0
+    at = text.find(bracket)
+    while at >= 0 and found <= limit:
+        found += 1
+        at = text.find(bracket, at + 1)
+    return found
 
 
 def _children(value: Any) -> Iterator[Any]:

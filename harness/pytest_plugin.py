@@ -49,14 +49,14 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         from harness.bundled import cassettes_folder  # noqa: PLC0415 - nothing is loaded until it is used
-        from harness.dialects import bundled_dialect, dialect_names  # noqa: PLC0415
+        from harness.dialects import bundled_dialect, default_dialect_names  # noqa: PLC0415
         from harness.drivers import parse_implementation  # noqa: PLC0415
         from harness.exceptions import HarnessError  # noqa: PLC0415
         from harness.runner import Selection, plan_run  # noqa: PLC0415
         from harness.scenario import load_scenario  # noqa: PLC0415
 
         config = self.config
-        names = config.getoption("--realtime-dialect") or dialect_names()
+        names = config.getoption("--realtime-dialect") or default_dialect_names()
         own = config.rootpath / str(config.getini("realtime_cassettes"))
         try:
             scenario = load_scenario(self.path)

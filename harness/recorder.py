@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -32,6 +32,7 @@ from harness.cassette import (
 )
 from harness.dialects import Dialect
 from harness.exceptions import MessageFault, RecordingFault
+from harness.logs import host_class, known_query
 from harness.messages import MAX_FRAME, Json, Side, parse_event, render_event
 from harness.redaction import Redactor
 from harness.scenario import Scenario
@@ -56,10 +57,7 @@ class Target:
     @property
     def host_class(self) -> str:
         """What kind of server it is; its name never reaches the disk."""
-        host = urlsplit(self.url).hostname or ""
-        if host in ("127.0.0.1", "localhost", "::1"):
-            return "loopback"
-        return "azure" if host.endswith(".azure.com") else "other"
+        return host_class(self.url) or "other"
 
 
 def websocket_url(url: str) -> str:
@@ -113,14 +111,11 @@ async def record(
 
 
 def _header(scenario: Scenario, target: Target) -> Header:
-    split = urlsplit(target.url)
-    # Only what the dialect knows of: anything else in a query may be a secret.
-    named = {rule.name for rule in target.dialect.handshake.query}
     return Header(
         dialect=target.dialect.name,
         api_version=target.dialect.api_version,
-        path=split.path,
-        query=tuple(pair for pair in parse_qsl(split.query) if pair[0] in named),
+        path=urlsplit(target.url).path,
+        query=known_query(target.url, target.dialect),
         scenario=scenario.name,
         provenance=Provenance.RECORDED,
         origin=(("date", datetime.now(UTC).date().isoformat()), ("host_class", target.host_class)),
@@ -188,15 +183,3 @@ async def _converse(
             raise RecordingFault(f"the server sent no event: {fault}", client.script()) from None
         note(Side.SERVER, received, "")
         client.receive(received)
-
-
-def dialect_of(url: str, dialects: tuple[Dialect, ...]) -> Dialect | None:
-    """The dialect that a URL leads to: it follows the path and the api-version."""
-    split = urlsplit(url)
-    query = dict(parse_qsl(split.query))
-    for dialect in dialects:
-        rules = dialect.handshake
-        fixed = [rule for rule in rules.query if rule.value is not None]
-        if split.path == rules.path and all(query.get(rule.name) == rule.value for rule in fixed):
-            return dialect
-    return None

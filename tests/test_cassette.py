@@ -16,10 +16,12 @@ from harness.cassette import (
     Interaction,
     Provenance,
     load_cassette,
+    plainly_an_interaction,
     read_cassette,
 )
 from harness.exceptions import CassetteFault
 from harness.messages import MAX_DEPTH, Side, parse_event
+from harness.validation import subschema
 
 HEADER = Header(
     dialect="azure-v1",
@@ -217,8 +219,31 @@ def test_a_huge_line_is_refused_before_it_is_parsed() -> None:
     found[1] = b"x" * (MAX_LINE + 1)
 
     assert str(fault(found)) == (
-        f"a.jsonl:2: cassette: a line of {MAX_LINE + 1} bytes\n  expected: at most {MAX_LINE}"
+        f"a.jsonl:2: cassette: a line too long\n  expected: at most {MAX_LINE} bytes"
     )
+
+
+def test_a_file_without_line_ends_is_refused_before_it_is_read_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with path.open("wb") as file:
+        file.truncate(MAX_LINE * 200)  # a hole: it takes no room on the disk, but would in memory
+
+    with pytest.raises(CassetteFault, match="a line too long"):
+        load_cassette(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
+    found = lines()
+    found[1] = f'{{"t": {number}, "side": "server", "text": "x"}}\n'.encode()
+
+    assert fault(found).line == 2
+
+
+def test_a_byte_order_mark_before_the_header_is_passed_over() -> None:
+    first, *others = lines()
+
+    assert read_cassette([b"\xef\xbb\xbf" + first, *others], "<memory>") == SMALL
 
 
 @pytest.mark.parametrize("stated", [0, 2, 4])
@@ -310,3 +335,32 @@ def test_an_event_with_half_a_surrogate_pair_can_be_written() -> None:
 
 def test_times_are_kept_to_the_millionth() -> None:
     assert Interaction(0.12345678, Side.CLIENT, raw="x").to_json()["t"] == 0.123457
+
+
+ODDITIES = st.sampled_from(
+    [
+        *(None, True, False, -1, -0.0, 0, 3, 0.5, 10**400, "", "client", "server", "x", [], {}),
+        *({"type": "x"}, {"type": 1}, {"type": None}, {"type": "x", "more": [1]}),
+    ]
+)
+NEAR_MISSES = st.dictionaries(
+    st.sampled_from(["t", "side", "event", "text", "binary", "note"]), ODDITIES, max_size=5
+)
+WHOLE = st.builds(
+    lambda t, side, content, more: {"t": t, "side": side, **content, **more},
+    st.sampled_from([0, 0.25, 10**400]),
+    st.sampled_from(["client", "server"]),
+    st.sampled_from([{"event": {"type": "x"}}, {"text": ""}, {"binary": "AA=="}]),
+    st.just({}) | NEAR_MISSES,
+)
+
+
+@given(NEAR_MISSES | WHOLE)
+def test_the_quick_look_at_a_line_and_the_schema_agree(value: dict[str, Any]) -> None:
+    accepted = subschema("cassette", "interaction").accepts(value)
+
+    assert plainly_an_interaction(value) == (accepted and len(value) == 3)
+
+
+def test_keys_of_other_writers_are_passed_over() -> None:
+    assert read_cassette(changed(2, note="by hand"), "<memory>") == SMALL

@@ -7,7 +7,7 @@ import pytest
 from harness.bundled import cassettes_folder, scenario_files
 from harness.cassette import Provenance, load_cassette
 from harness.construct import construct_cassette
-from harness.dialects import Refusal, bundled_dialect, dialect_names, judge_client_event
+from harness.dialects import Refusal, bundled_dialect, default_dialect_names, judge_client_event
 from harness.exceptions import RecordingFault
 from harness.messages import Side
 from harness.recording import read_recording
@@ -15,7 +15,7 @@ from harness.scenario import Text, load_scenario
 from tests.cases import SCENARIOS, scenario
 from tests.talk import GA, PREVIEW, assert_orders, assert_valid
 
-every = pytest.mark.parametrize(("dialect", "name"), [(d, s) for d in dialect_names() for s in SCENARIOS])
+every = pytest.mark.parametrize(("dialect", "name"), [(d, s) for d in default_dialect_names() for s in SCENARIOS])
 
 
 @every
@@ -28,7 +28,7 @@ def test_a_bundled_cassette_is_what_construct_makes_byte_for_byte(dialect: str, 
 def test_there_is_a_cassette_for_every_scenario_and_dialect_and_no_other() -> None:
     there = {(path.parent.name, path.stem) for path in cassettes_folder().glob("*/*.jsonl")}
     loaded = [load_scenario(path) for path in scenario_files()]
-    wanted = {(d, s.name) for d in dialect_names() for s in loaded if s.applies_to(d)}
+    wanted = {(d, s.name) for d in default_dialect_names() for s in loaded if s.applies_to(d)}
     assert there == wanted
 
 

@@ -12,6 +12,7 @@ from harness.exceptions import (
     EnvironmentFault,
     FileFault,
     HarnessError,
+    LogFault,
     MessageFault,
     RecordingFault,
     ScenarioFault,
@@ -38,6 +39,7 @@ MESSAGES: list[tuple[HarnessError, str]] = [
         "d.yaml: dialect at /client: unknown kind 'sting'\n  expected: a kind\n  to mend it: spell it right",
     ),
     (BaselineFault("baseline.yaml", "stale"), "baseline.yaml: baseline: stale"),
+    (LogFault("a.log", "an empty file", hint="mend"), "a.log: log: an empty file\n  to mend it: mend"),
     (UsageFault("there is no dialect 'x'"), "there is no dialect 'x'"),
     (
         UsageFault("there is no dialect 'x'", known=("a", "b"), hint="name one of them"),

@@ -18,6 +18,7 @@ from harness.messages import (
     parse_event,
     put_path,
     render_event,
+    text_too_deep,
     too_deep,
 )
 
@@ -129,6 +130,20 @@ def test_too_deep_looks_into_arrays_and_objects_alike() -> None:
     assert not too_deep({"a": [{"b": 1}]}, limit=3)
     assert too_deep({"a": [{"b": {}}]}, limit=3)
     assert not too_deep("a string has no levels", limit=1)
+
+
+@given(JSON, st.integers(1, 6))
+def test_counting_brackets_first_changes_no_verdict_on_depth(value: object, limit: int) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+
+    assert text_too_deep(text, value, limit) == too_deep(value, limit)
+    assert text_too_deep(text.encode("utf-8", "surrogatepass"), value, limit) == too_deep(value, limit)
+
+
+def test_brackets_within_strings_are_no_levels() -> None:
+    value = {"delta": "[{" * MAX_DEPTH}
+
+    assert not text_too_deep(json.dumps(value), value)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_nothing_is_collected_unless_an_implementation_is_named(project: pytest.
 
 def test_a_right_client_passes_in_every_dialect(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess("--realtime-implementation", "reference", "scenarios")
-    result.assert_outcomes(passed=4)
+    result.assert_outcomes(passed=6)
 
 
 def test_a_failure_reads_as_a_finding_and_not_as_a_traceback(project: pytest.Pytester) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from harness.bundled import cassettes_folder, scenario_files, scenarios_folder
 from harness.cassette import Cassette, Provenance, load_cassette
-from harness.dialects import Dialect, bundled_dialect, dialect_names
+from harness.dialects import Dialect, bundled_dialect, default_dialect_names
 from harness.exceptions import CassetteFault, RecordingFault
 from harness.playback import Playback
-from harness.recorder import Target, dialect_of, record, websocket_url
+from harness.recorder import Target, record, websocket_url
 from harness.scenario import load_scenario
 from harness.server import ReplayServer
 
@@ -48,7 +48,7 @@ def _lasting(value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize("dialect_name", dialect_names())
+@pytest.mark.parametrize("dialect_name", default_dialect_names())
 @pytest.mark.parametrize("scenario_file", scenario_files(), ids=lambda path: path.stem)
 async def test_recording_our_own_server_gives_the_constructed_cassette_but_for_ids_and_times(
     tmp_path: Path, dialect_name: str, scenario_file: Path
@@ -125,19 +125,6 @@ async def test_a_port_where_nobody_listens_is_a_fault_and_no_traceback(tmp_path:
     target = Target(f"ws://127.0.0.1:{port}/openai/v1/realtime?model=m", KEY, dialect)
     with pytest.raises(RecordingFault, match="cannot connect"):
         await record(load_scenario(scenarios_folder() / "text-turn.yaml"), target, tmp_path / "new.jsonl")
-
-
-def test_the_dialect_follows_path_and_api_version() -> None:
-    dialects = tuple(bundled_dialect(name) for name in dialect_names())
-
-    def name(url: str) -> str | None:
-        found = dialect_of(url, dialects)
-        return found.name if found else None
-
-    assert name("wss://x.openai.azure.com/openai/v1/realtime?model=m") == "azure-v1"
-    preview = "wss://x.openai.azure.com/openai/realtime?deployment=d&api-version=2024-10-01-preview"
-    assert name(preview) == "azure-2024-10-01-preview"
-    assert name("wss://x.openai.azure.com/openai/realtime?deployment=d&api-version=1999-01-01") is None
 
 
 def test_the_host_is_remembered_by_its_class_alone() -> None:

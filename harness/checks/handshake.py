@@ -68,7 +68,7 @@ def query(record: CaseRecord) -> Iterator[Finding]:
                 expected, actual = f"no {rule.name!r}", sent[rule.name]
             elif rule.required and not sent.get(rule.name):
                 expected, actual = f"{rule.name}={rule.value or rule.means}", "missing"
-            elif rule.value is not None and sent.get(rule.name) != rule.value:
+            elif not rule.takes(sent.get(rule.name)):
                 expected, actual = f"{rule.name}={rule.value}", sent.get(rule.name, "missing")
             else:
                 continue

@@ -36,28 +36,36 @@ def kind_of(refusal: Refusal) -> str:
     return "session.invalid-value"
 
 
-def _findings(record: CaseRecord, code: str, describe: Callable[[Refusal], str]) -> Iterator[Finding]:
-    if not record.spoke:
-        raise NotApplicable("the client sent nothing")
-    seen: set[tuple[str, str]] = set()
-    for entry, refusal in record.refusals():
-        if kind_of(refusal) != code or (refusal.path, repr(refusal.value)) in seen:
-            continue
-        seen.add((refusal.path, repr(refusal.value)))
-        yield _finding(record, code, entry, refusal, describe(refusal))
+_SAID: dict[str, Callable[[Dialect, Refusal], str]] = {
+    "rename.client-event": lambda d, r: f"{d.name} has no client event {r.value!r}.",
+    "rename.session-shape": lambda d, r: (
+        f"{r.path} belongs to another generation of the API, not to {d.name}."
+    ),
+    "modality.field": lambda d, r: (
+        f"{r.path} was not translated: {d.name} asks for modalities in {r.instead!r}."
+    ),
+    "modality.value": lambda d, r: f"{r.value!r} is no combination {d.name} has.",
+    "session.unknown-parameter": lambda d, r: f"the service knows no {r.path!r}.",
+    "session.missing-parameter": lambda d, r: f"{r.path} is required and missing.",
+    "session.invalid-value": lambda d, r: f"{r.path} is {r.value!r}, expected {r.expected}.",
+}
 
 
-def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what: str) -> Finding:
-    spec = record.dialect.errors[refusal.error]
+def refusal_finding(
+    dialect: Dialect, refusal: Refusal, *, at: int, first: bool, lenient: bool = False
+) -> Finding:
+    """One refusal as a finding. `first`: it is the one the service answers with."""
+    code = kind_of(refusal)
+    spec = dialect.errors[refusal.error]
     answer = error_event(spec, refusal, None)["error"]["message"]
     basis = [Basis(refusal.fact.evidence, refusal.fact.source)]
     if spec.fact.source != refusal.fact.source:
         basis.append(Basis(spec.fact.evidence, f"the refusal's wording: {spec.fact.source}"))
     # That the value is wrong is documented; where its refusal is only assumed, it cannot fail a client.
     severity = Severity.FAIL if spec.fact.evidence.can_fail else Severity.DEVIATION
-    if record.lenient:
+    if lenient:
         severity, rest = Severity.NOTE, f" The fault in force lets it pass; the service answers: {answer}"
-    elif refusal is entry.refusals[0]:
+    elif first:
         rest = f" The service answers: {answer} Nothing of the event is applied."
     else:
         rest = f" Once what comes before it is mended, the service answers: {answer}"
@@ -65,14 +73,26 @@ def _finding(record: CaseRecord, code: str, entry: Entry, refusal: Refusal, what
         code=code,
         severity=severity,
         path=refusal.path,
-        message=what + rest,
+        message=_SAID[code](dialect, refusal) + rest,
         expected=_expected(refusal),
         actual=_actual(refusal),
         basis=tuple(basis),
-        mend=_mend(record.dialect, refusal),
+        mend=_mend(dialect, refusal),
         diff=_diff(refusal),
-        at=entry.number,
+        at=at,
     )
+
+
+def _findings(record: CaseRecord, code: str) -> Iterator[Finding]:
+    if not record.spoke:
+        raise NotApplicable("the client sent nothing")
+    seen: set[tuple[str, str]] = set()
+    for entry, refusal in record.refusals():
+        if kind_of(refusal) != code or (refusal.path, repr(refusal.value)) in seen:
+            continue
+        seen.add((refusal.path, repr(refusal.value)))
+        first = refusal is entry.refusals[0]
+        yield refusal_finding(record.dialect, refusal, at=entry.number, first=first, lenient=record.lenient)
 
 
 def _actual(refusal: Refusal) -> Any:
@@ -119,53 +139,39 @@ def _place(refusal: Refusal) -> str:
 
 @check("rename.client-event", "every client event has a name the dialect knows")
 def client_event(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(
-        record, "rename.client-event", lambda r: f"{record.dialect.name} has no client event {r.value!r}."
-    )
+    yield from _findings(record, "rename.client-event")
 
 
 @check(
     "rename.session-shape", "session and response have the dialect's own shape, none of another generation"
 )
 def session_shape(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(
-        record,
-        "rename.session-shape",
-        lambda r: f"{r.path} belongs to another generation of the API, not to {record.dialect.name}.",
-    )
+    yield from _findings(record, "rename.session-shape")
 
 
 @check("modality.field", "modalities are asked for in the field the dialect has for them")
 def modality_field(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(
-        record,
-        "modality.field",
-        lambda r: f"{r.path} was not translated: {record.dialect.name} asks for modalities in {r.instead!r}.",
-    )
+    yield from _findings(record, "modality.field")
 
 
 @check("modality.value", "the modalities asked for are a combination the dialect has")
 def modality_value(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(
-        record, "modality.value", lambda r: f"{r.value!r} is no combination {record.dialect.name} has."
-    )
+    yield from _findings(record, "modality.value")
 
 
 @check("session.unknown-parameter", "no field that the service does not know")
 def unknown_parameter(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(record, "session.unknown-parameter", lambda r: f"the service knows no {r.path!r}.")
+    yield from _findings(record, "session.unknown-parameter")
 
 
 @check("session.missing-parameter", "every required field is there")
 def missing_parameter(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(record, "session.missing-parameter", lambda r: f"{r.path} is required and missing.")
+    yield from _findings(record, "session.missing-parameter")
 
 
 @check("session.invalid-value", "every value has the type and range the service takes")
 def invalid_value(record: CaseRecord) -> Iterator[Finding]:
-    yield from _findings(
-        record, "session.invalid-value", lambda r: f"{r.path} is {r.value!r}, expected {r.expected}."
-    )
+    yield from _findings(record, "session.invalid-value")
 
 
 @check("rename.content-part", "content parts of items have the dialect's own types")
@@ -173,20 +179,29 @@ def content_part(record: CaseRecord) -> Iterator[Finding]:
     if not record.spoke:
         raise NotApplicable("the client sent nothing")
     for entry, unproven in _unproven(record):
-        if unproven.instead is None:
-            continue
-        yield Finding(
-            code="rename.content-part",
-            severity=Severity.DEVIATION,
-            path=unproven.path,
-            message=f"{unproven.path} is not the type {record.dialect.name} documents; "
-            "whether the service refuses it is not known.",
-            expected=unproven.instead,
-            actual=_at(entry.event, unproven.path),
-            basis=basis_of(unproven.fact),
-            mend=f"send {unproven.instead} for {record.dialect.name}",
-            at=entry.number,
-        )
+        if of_content_part(unproven):
+            yield content_part_finding(record.dialect, unproven, entry.event, at=entry.number)
+
+
+def of_content_part(unproven: Unproven) -> bool:
+    """Whether it is the type of a content part that another generation has."""
+    return unproven.instead is not None and ".content[" in f".{unproven.path}"
+
+
+def content_part_finding(dialect: Dialect, unproven: Unproven, event: Json | None, *, at: int) -> Finding:
+    """A content part under another generation's name, which the service is not known to refuse."""
+    return Finding(
+        code="rename.content-part",
+        severity=Severity.DEVIATION,
+        path=unproven.path,
+        message=f"{unproven.path} is not the type {dialect.name} documents; "
+        "whether the service refuses it is not known.",
+        expected=unproven.instead,
+        actual=_at(event, unproven.path),
+        basis=basis_of(unproven.fact),
+        mend=f"send {unproven.instead} for {dialect.name}",
+        at=at,
+    )
 
 
 @check("session.unproven", "nothing was sent of which nobody knows whether it is accepted")
@@ -195,20 +210,25 @@ def unproven_fields(record: CaseRecord) -> Iterator[Finding]:
         raise NotApplicable("the client sent nothing")
     seen: set[str] = set()
     for entry, unproven in _unproven(record):
-        if unproven.instead is not None or unproven.path in seen:
+        if of_content_part(unproven) or unproven.path in seen:
             continue
         seen.add(unproven.path)
-        yield Finding(
-            code="session.unproven",
-            severity=Severity.NOTE,
-            path=unproven.path,
-            message=f"{unproven.path}: {unproven.reason}; accepted here, unproven on the service.",
-            expected="a field or value known to be accepted",
-            actual=_at(entry.event, unproven.path),
-            basis=basis_of(unproven.fact),
-            mend="nothing to mend as long as nobody has seen it refused",
-            at=entry.number,
-        )
+        yield unproven_finding(unproven, entry.event, at=entry.number)
+
+
+def unproven_finding(unproven: Unproven, event: Json | None, *, at: int) -> Finding:
+    """A note on a field or value of which nobody knows whether the service takes it."""
+    return Finding(
+        code="session.unproven",
+        severity=Severity.NOTE,
+        path=unproven.path,
+        message=f"{unproven.path}: {unproven.reason}; accepted here, unproven on the service.",
+        expected="a field or value known to be accepted",
+        actual=_at(event, unproven.path),
+        basis=basis_of(unproven.fact),
+        mend="nothing to mend as long as nobody has seen it refused",
+        at=at,
+    )
 
 
 def _unproven(record: CaseRecord) -> Iterator[tuple[Entry, Unproven]]:

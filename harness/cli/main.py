@@ -1,7 +1,7 @@
 """The command line: what can be asked for, and what each answer means to the shell.
 
 Exit codes: 0 as expected; 1 a case failed or was not proven beyond the
-baseline, or a baseline entry is stale; 2 wrong usage, a broken file, or a fault
+baseline, or a baseline entry is stale, or two sessions differ; 2 wrong usage, a broken file, or a fault
 of the harness; 130 interrupted.
 """
 
@@ -46,8 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _check(commands)
     _record(commands)
+    _import(commands)
     _construct(commands)
     _validate(commands)
+    _dialects(commands)
+    _lint(commands)
+    _diff(commands)
     _driver_test(commands)
     return parser
 
@@ -122,6 +126,28 @@ def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     parser.set_defaults(run=record.run)
 
 
+def _import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import import_  # noqa: PLC0415
+
+    parser = commands.add_parser(
+        "import",
+        help="make a cassette of traffic captured with another tool",
+        description="Reads JSON Lines with a direction and an event a line, a HAR file with WebSocket "
+        "messages, a YAML recording with `interactions`, or a cassette; writes a cassette, redacted.",
+        epilog="Exit codes: 0 all of it was carried over, 1 some messages were not (each is named with its "
+        "line), 2 usage, a file that cannot be read, or nothing in it to replay; then none is written.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--dialect", metavar="NAME", help="default: the one the file itself says")
+    parser.add_argument("--session", type=_positive, metavar="N", help="which, where the file holds several")
+    parser.add_argument("--source", metavar="TEXT", help="where the file is from (default: its name)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: cassettes/DIALECT/FILE.jsonl"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing cassette")
+    parser.set_defaults(run=import_.run)
+
+
 def _construct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from harness.cli import construct  # noqa: PLC0415
 
@@ -143,6 +169,70 @@ def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = commands.add_parser("validate", help="check scenario, cassette, dialect and baseline files")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.set_defaults(run=validate.run)
+
+
+def _lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import lint  # noqa: PLC0415
+
+    parser = commands.add_parser(
+        "lint",
+        help="judge captured logs against a dialect, without a server",
+        description="Judges cassettes, JSON Lines with a direction, HAR files and YAML recordings.",
+        epilog="Exits 0 where nothing fails, 1 where something does (a line that cannot be read is a "
+        "failure, and the rest is judged), 2 where a file as a whole is none or no dialect is named.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("-d", "--dialect", metavar="NAME", help="default: what the file says")
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show notes too")
+    parser.set_defaults(run=lint.run)
+
+
+def _dialects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import dialects  # noqa: PLC0415
+
+    parser = commands.add_parser(
+        "dialects", help="show what each api-version accepts and emits, and how that is known"
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="one dialect in full: a bundled name or a file (default: a table)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="the same for programs")
+    form.add_argument(
+        "--schemas",
+        type=Path,
+        metavar="DIR",
+        help="write a JSON Schema for each event type: DIR/DIALECT/client|server/EVENT.json",
+    )
+    parser.set_defaults(run=dialects.run)
+
+
+def _diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import diff  # noqa: PLC0415
+
+    parser = commands.add_parser("diff", help="compare two cassettes or captured logs, lane by lane")
+    parser.add_argument("a", type=Path, metavar="A", help="a cassette, or a log in any format we read")
+    parser.add_argument("b", type=Path, metavar="B", help="the other one")
+    parser.add_argument("--format", choices=("text", "json", "html"), default="text", help="default: text")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument(
+        "--with",
+        dest="put_back",
+        action="append",
+        type=diff.aspects,
+        metavar="NAMES",
+        help=f"compare these too, which are new in every session: {','.join(diff.ASPECTS)}",
+    )
+    parser.add_argument("--dialect-a", metavar="NAME", help="the dialect of A (default: what the file says)")
+    parser.add_argument("--dialect-b", metavar="NAME", help="the dialect of B")
+    parser.add_argument(
+        "--as-wire", action="store_true", help="compare names as they stand, also between two dialects"
+    )
+    parser.set_defaults(run=diff.run)
 
 
 def _driver_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness.cli.select import select_dialects, select_scenarios
+from harness.cli.select import every_dialect, select_dialects, select_scenarios
 from harness.exceptions import UsageFault
+from harness.logs import dialects_at
 from harness.messages import Side
-from harness.recorder import Target, dialect_of, record, websocket_url
+from harness.recorder import Target, record, websocket_url
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,15 +42,15 @@ def _target(options: argparse.Namespace) -> Target:
             hint=f"export {options.key_variable}=… ; the key is never taken from the command line, "
             "where others can read it",
         )
-    dialects = select_dialects([options.dialect] if options.dialect else None)
-    dialect = dialects[0] if options.dialect else dialect_of(options.url, dialects)
-    if dialect is None:
+    dialects = select_dialects([options.dialect]) if options.dialect else every_dialect()
+    found = dialects if options.dialect else dialects_at(options.url, dialects)
+    if len(found) != 1:
         raise UsageFault(
-            "the URL leads to no dialect we know",
-            known=tuple(f"{d.name} ({d.handshake.path})" for d in dialects),
+            f"the URL leads to {'several dialects' if found else 'no dialect we know'}",
+            known=tuple(f"{d.name} ({d.handshake.path})" for d in found or dialects),
             hint="check path and api-version, or name it with --dialect",
         )
-    target = Target(options.url, key, dialect)
+    target = Target(options.url, key, found[0])
     if urlsplit(websocket_url(options.url)).scheme != "wss" and target.host_class != "loopback":
         raise UsageFault(
             "the key would travel in clear text", hint="dial wss://, or a server on this machine"

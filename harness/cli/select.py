@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.bundled import scenario_files
-from harness.dialects import Dialect, bundled_dialect, dialect_names
+from harness.dialects import Dialect, bundled_dialect, default_dialect_names, dialect_names
 from harness.exceptions import ScenarioFault, UsageFault
 from harness.scenario import Scenario, expected_types, load_scenario
 
 
 def select_dialects(names: Sequence[str] | None) -> tuple[Dialect, ...]:
-    """The named dialects, or all of them."""
-    return tuple(bundled_dialect(name) for name in dict.fromkeys(names or dialect_names()))
+    """The named dialects, or those that scenarios are played in by default."""
+    return tuple(bundled_dialect(name) for name in dict.fromkeys(names or default_dialect_names()))
+
+
+def every_dialect() -> tuple[Dialect, ...]:
+    """All bundled dialects."""
+    return tuple(map(bundled_dialect, dialect_names()))
 
 
 def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
@@ -34,7 +39,7 @@ def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
 def checked_scenario(path: Path) -> Scenario:
     """A scenario whose expected events exist; raises ScenarioFault for one that no dialect has."""
     scenario = load_scenario(path)
-    known = {name for dialect in select_dialects(None) for name in dialect.canonical_server_events}
+    known = {name for dialect in every_dialect() for name in dialect.canonical_server_events}
     for name in sorted(expected_types(scenario) - known):
         close = difflib.get_close_matches(name, known, 1)
         hint = f"{close[0]!r} is near" if close else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,14 @@ class Terminal:
             self.console.print(f"[bold red]stale in the baseline:[/] {escape(entry)}", soft_wrap=True)
         verdict = {0: "[green]as expected[/]", 1: "[bold red]not as expected[/]"}
         self.console.print(verdict.get(end.exit, "[bold red]the harness itself failed[/]"))
+
+
+def show_report(lines: Iterable[str], console: Console | None = None) -> None:
+    """Lines of plain text; those that begin at the margin are headings."""
+    console = console or Console(highlight=False)
+    for line in lines:
+        heading = line and not line.startswith(" ")
+        console.print(escape(line), style="bold" if heading else None, soft_wrap=True, emoji=False)
 
 
 def _table(run: Run, title: str, results: list[CaseResult]) -> Table:

@@ -2,7 +2,7 @@
 
 from harness.dialects.acceptance import Judgement, Refusal, Unproven, judge_client_event
 from harness.dialects.json_schema import compiled_schema, event_schema
-from harness.dialects.load import bundled_dialect, dialect_names, load_dialect
+from harness.dialects.load import bundled_dialect, default_dialect_names, dialect_names, load_dialect
 from harness.dialects.model import Acceptance, Dialect, ErrorSpec, Evidence, Fact
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Unproven",
     "bundled_dialect",
     "compiled_schema",
+    "default_dialect_names",
     "dialect_names",
     "event_schema",
     "judge_client_event",

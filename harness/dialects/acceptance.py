@@ -56,7 +56,7 @@ def _judge_event(vocabulary: Vocabulary, event: Json) -> Iterator[Judgement]:
     if spec is None:
         rule = vocabulary.unlisted_event
         if rule.acceptance is Acceptance.REFUSED and rule.error:
-            known = ", ".join(f"'{name}'" for name in sorted(vocabulary.events))
+            known = ", ".join(f"'{name}'" for name in vocabulary.events)
             yield Refusal(rule.error, "type", type_, known, rule.fact)
         else:
             yield Unproven("type", f"no client event {type_!r} is known", rule.fact)
@@ -67,7 +67,9 @@ def _judge_event(vocabulary: Vocabulary, event: Json) -> Iterator[Judgement]:
     yield from _judge_object(vocabulary, vocabulary.shapes[spec.shape], body, "")
 
 
-def _judge_object(vocabulary: Vocabulary, shape: Shape, value: Json, path: str) -> Iterator[Judgement]:
+def _judge_object(
+    vocabulary: Vocabulary, shape: Shape, value: Json, path: str, skip: str | None = None
+) -> Iterator[Judgement]:
     if shape.by is not None and shape.variants is not None:
         yield from _judge_variant(vocabulary, shape, value, path)
         return
@@ -79,7 +81,7 @@ def _judge_object(vocabulary: Vocabulary, shape: Shape, value: Json, path: str) 
         else:
             yield from _judge_field(vocabulary, spec, inner, at)
     for spec in shape.fields.values():
-        if spec.required and spec.name not in value:
+        if spec.required and spec.name not in value and spec.name != skip:
             at = f"{path}.{spec.name}" if path else spec.name
             expected = " or ".join(map(repr, spec.values)) or _kind_names(spec)
             yield Refusal("missing_required_parameter", at, None, expected, spec.fact)
@@ -90,16 +92,20 @@ def _judge_variant(vocabulary: Vocabulary, shape: Shape, value: Json, path: str)
     assert shape.variants is not None
     tag = value.get(shape.by)
     at = f"{path}.{shape.by}" if path else shape.by
+    variant = shape.variants.get(tag) if isinstance(tag, str) else None
+    fact = shape.by_fact or shape.unlisted.fact
     if shape.by not in value and shape.by_required:
-        yield Refusal(
-            "missing_required_parameter", at, None, " or ".join(shape.variants), shape.unlisted.fact
-        )
-    elif shape.by not in value:
-        yield Unproven(at, "whether it may be left out is not known", shape.unlisted.fact)
-    elif not isinstance(tag, str) or tag not in shape.variants:
-        yield Unproven(at, f"whether {tag!r} is accepted is not known", shape.unlisted.fact)
-    else:
-        yield from _judge_object(vocabulary, vocabulary.shapes[shape.variants[tag]], value, path)
+        expected = " or ".join(map(repr, shape.variants))
+        yield Refusal("missing_required_parameter", at, None, expected, fact)
+    elif shape.by not in value and shape.otherwise is None:
+        yield Unproven(at, "whether it may be left out is not known", fact)
+    elif variant is None and shape.otherwise is None:
+        yield Unproven(at, f"whether {tag!r} is accepted is not known", fact)
+    variant = variant or shape.otherwise
+    if variant is not None:
+        inner = vocabulary.shapes[variant]
+        reported = shape.by not in value and shape.by_required
+        yield from _judge_object(vocabulary, inner, value, path, skip=shape.by if reported else None)
 
 
 def _judge_unlisted(shape: Shape, path: str, value: Any) -> Iterator[Judgement]:
@@ -156,10 +162,14 @@ def _judge_elements(vocabulary: Vocabulary, spec: Field, value: list[Any], path:
 
 
 def _judge_value(spec: Field, value: Any, path: str) -> Iterator[Judgement]:
+    beyond = list(_judge_range(spec, value, path))
+    if beyond:
+        yield from beyond
+        return
     if spec.sets and isinstance(value, list):
         known = all(isinstance(member, str) for member in value) and frozenset(value) in spec.sets
         expected = " or ".join(str(sorted(members)) for members in spec.sets)
-    elif spec.values and value is not None and not isinstance(value, (dict, list)):
+    elif spec.values and _ruled(spec, value):
         known = value in spec.values
         expected = ", ".join(repr(item) for item in spec.values)
     else:
@@ -170,6 +180,26 @@ def _judge_value(spec: Field, value: Any, path: str) -> Iterator[Judgement]:
         yield Refusal(spec.error or "invalid_value", path, value, expected, spec.fact, spec.instead)
     else:
         yield Unproven(path, f"{value!r} is not among the known values ({expected})", spec.fact, spec.instead)
+
+
+def _ruled(spec: Field, value: Any) -> bool:
+    """Whether a list of known values speaks of this one: strings of strings, numbers of numbers."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return False
+    return any(isinstance(value, str) == isinstance(item, str) for item in spec.values)
+
+
+def _judge_range(spec: Field, value: Any, path: str) -> Iterator[Judgement]:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return
+    if spec.least is not None and value < spec.least:
+        expected = f"{spec.least:g}"
+        if spec.beyond is Acceptance.REFUSED:
+            yield Refusal(spec.error or "invalid_value", path, value, expected, spec.fact, spec.instead)
+        else:
+            yield Unproven(path, f"{value!r} is below the documented {expected}", spec.fact)
+    elif spec.most is not None and value > spec.most:
+        yield Unproven(path, f"{value!r} is above the documented {spec.most:g}", spec.fact)
 
 
 def _is_of(vocabulary: Vocabulary, kinds: tuple[str, ...], value: Any) -> bool:

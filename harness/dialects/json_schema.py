@@ -26,9 +26,10 @@ def event_schema(dialect: Dialect, side: Side, type_: str) -> dict[str, Any] | N
     builder = _Builder(vocabulary, strict=side is Side.CLIENT)
     body = builder.object(shape)
     event_id: Any = {"type": "string"} if side is Side.SERVER else True  # of a client's, nothing is known
+    must_have_id = side is Side.SERVER and spec.has_id
     body["properties"] = {"type": {"const": type_}, "event_id": event_id, **body["properties"]}
     required = ["type", *body.get("required", [])]
-    if side is Side.SERVER:
+    if must_have_id:
         required.insert(1, "event_id")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -74,6 +75,12 @@ class _Builder:
                 }
                 for tag, variant in shape.variants.items()
             ]
+            if shape.otherwise is not None:
+                known: Any = {
+                    "properties": {shape.by: {"enum": list(shape.variants)}},
+                    "required": [shape.by],
+                }
+                schema["allOf"].append({"if": {"not": known}, "then": self.reference(shape.otherwise)})
             return schema
         for name, spec in shape.fields.items():
             schema["properties"][name] = self.field(spec)
@@ -95,6 +102,8 @@ class _Builder:
             if "null" not in spec.kinds:
                 choices.append({"type": "null"})  # explicit nulls: not known to be refused
         schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
+        if spec.content:
+            schema = {**schema, "contentEncoding": spec.content} if isinstance(schema, dict) else schema
         rules = self.value_rules(spec)
         return {"allOf": [schema, rules]} if rules else schema
 
@@ -103,13 +112,15 @@ class _Builder:
             return True
         if kind not in _JSON:
             return self.reference(kind)
-        if kind == "array" and spec.of:
+        if kind == "array" and spec.of and spec.of != ("array",):
             (element,) = spec.of
             inner = self.kind(element, spec)
             return {"type": "array", "items": inner}
         return {"type": kind}
 
     def value_rules(self, spec: Field) -> dict[str, Any] | None:
+        if self.strict and spec.beyond is Acceptance.REFUSED and spec.least is not None:
+            return {"minimum": spec.least}
         enforced = spec.outside is Acceptance.REFUSED if self.strict else spec.closed
         if not enforced:
             return None

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from harness.messages import MISSING
+
 DEPLOYMENT = "gpt-realtime"
 """The deployment that scenarios are played with; on Azure its name is the customer's choice."""
 
@@ -65,10 +67,13 @@ class Field:
     """One field of a shape.
 
     `kinds` are JSON types, `any`, or shape names; `of` the kinds of an array's
-    elements. `values` and `sets` (arrays read as sets) are what is known to be
-    accepted: `outside` says what becomes of anything else. `closed` marks sets
-    that the service itself never leaves. `unproven` kinds are reported both
-    ways. `instead` names what to write in place of a refused or doubtful field.
+    elements. `values`, `sets` (arrays read as sets), `least` and `most` are what
+    is known to be accepted: `outside` says what becomes of anything else, except
+    below `least` where `beyond` does. `closed` marks sets that the service itself
+    never leaves. `unproven` kinds are reported both ways. `instead` names what to
+    write in place of a refused or doubtful field. `since` is when the field was
+    first documented (`YYYY-MM`), `default` what the service takes where it is
+    left out (MISSING: not known), `content` how a string is encoded.
     """
 
     name: str
@@ -84,13 +89,21 @@ class Field:
     error: str | None = None
     unproven: tuple[str, ...] = ()
     instead: str | None = None
+    since: str | None = None
+    default: Any = MISSING
+    least: float | None = None
+    most: float | None = None
+    beyond: Acceptance = Acceptance.UNKNOWN
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A JSON object: its fields, or its variants by the value of the field `by`.
 
-    `by_required`: it is known that the service insists on that field.
+    `by_required`: it is known that the service insists on that field (`by_fact`
+    says how). An object without it, or with another value, is read as the
+    variant `otherwise`, where there is one.
     """
 
     name: str
@@ -99,16 +112,20 @@ class Shape:
     by: str | None = None
     variants: Mapping[str, str] | None = None
     by_required: bool = False
+    by_fact: Fact | None = None
+    otherwise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """One event type of one side."""
+    """One event type of one side. `has_id`: the service gives it an `event_id`."""
 
     type: str
     shape: str
     acceptance: Acceptance
     fact: Fact
+    since: str | None = None
+    has_id: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +144,8 @@ class ErrorSpec:
     `event_id` says what stands in `error.event_id`: the client's own id
     (`client`), `null`, or no such key (`absent`). `verbatim`: the sentence was
     seen as it stands. `harmless`: nothing is lost by the refusal but the event.
+    `when` is the condition that raises it; `raised_by` says whether that is an
+    event of the `client`, the `handshake`, or `time`.
     """
 
     name: str
@@ -138,6 +157,51 @@ class ErrorSpec:
     verbatim: bool
     fact: Fact
     harmless: bool = False
+    when: str = ""
+    raised_by: str = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What goes wrong inside an event other than `error`: its code and sentence, and when."""
+
+    name: str
+    event: str
+    type: str | None
+    code: str | None
+    message: str | None
+    when: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRule:
+    """One way a session ends: who closes (`client`, `service`), with which code and reason."""
+
+    code: int
+    by: str
+    reason: str | None
+    when: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRule:
+    """What is known of the order of server events. `fails`: a departure is more than a note."""
+
+    name: str
+    says: str
+    fails: bool
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A value with where it is known from."""
+
+    name: str
+    value: Any
+    fact: Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +222,29 @@ class MapRow:
 class TranslationTable:
     """How the wire names differ from the canonical ones.
 
-    `item_done` is `separate` where the wire has `conversation.item.done`, and
-    `made` where one event of the wire stands for both.
+    `events` are names of the service, `client_events` of the client.
+    `item_done` is `separate` where the wire has `conversation.item.done`, `made`
+    where one event of the wire stands for both, and `committed` where the wire
+    has it for the audio items that voice detection committed and no others.
+    `transcription` maps the session of a transcription session.
     """
 
     events: Mapping[str, str]
+    client_events: Mapping[str, str]
     item_done: str
     parts: Mapping[str, str]
     session: tuple[MapRow, ...]
     response: tuple[MapRow, ...]
+    transcription: tuple[MapRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class QueryRule:
-    """What is known of one query parameter of the handshake."""
+    """What is known of one query parameter of the handshake.
+
+    `means`: what its value stands for (`deployment`, `call`, `transcription`);
+    `also`: values the service takes beside `value`.
+    """
 
     name: str
     required: bool
@@ -180,6 +253,11 @@ class QueryRule:
     acceptance: Acceptance
     status: int | None
     fact: Fact
+    also: tuple[str, ...] = ()
+
+    def takes(self, value: str | None) -> bool:
+        """Whether a value is one the service takes, as far as values are known."""
+        return self.value is None or value == self.value or value in self.also
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +270,7 @@ class HandshakeRefusal:
     message: str
     body_evidence: Evidence
     fact: Fact
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +280,15 @@ class HeaderRule:
     name: str
     acceptance: Acceptance
     fact: Fact
+    required: bool = False
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
     """How a connection is opened."""
 
+    host: str
     path: str
     query: tuple[QueryRule, ...]
     headers: tuple[HeaderRule, ...]
@@ -226,17 +308,23 @@ class ServiceFacts:
     `session` is its default session in canonical form; `item_object` the
     `object` of items; `content_part_copy` a second key that repeats `part`;
     `obfuscation` pads text-like deltas to sixteen characters;
-    `null_previous_on_done` is the service's null for the second item; `fill`
-    what it adds to an object given in part, by dotted path.
+    `null_previous_on_done` is the service's null for the second item;
+    `transcription_usage`: a finished transcription says what it cost; `fill`
+    what it adds to an object given in part, by dotted path; `no_turn_detection`
+    are transcription models that take none. `facts` say where these are known from.
     """
 
     session: Mapping[str, Any]
+    transcription_session: Mapping[str, Any]
     fill: Mapping[str, Mapping[str, Any]]
     session_seconds: int
     item_object: str | None
     content_part_copy: str | None
     obfuscation: bool
     null_previous_on_done: bool
+    transcription_usage: bool
+    no_turn_detection: tuple[str, ...]
+    facts: tuple[Known, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,16 +334,27 @@ class Dialect:
     name: str
     title: str
     api_version: str
+    since: str
+    """When it was first served, `YYYY-MM`."""
+    as_of: str
+    """The date of the documents it is judged by: what is newer is unknown."""
     status: str
+    by_default: bool
+    """Whether scenarios are played in it unasked: cassettes for it are bundled."""
+    sources: Mapping[str, str]
     handshake: Handshake
     service: ServiceFacts
     client: Vocabulary
     server: Vocabulary
     errors: Mapping[str, ErrorSpec]
+    failures: tuple[Failure, ...]
+    closes: tuple[CloseRule, ...]
+    limits: tuple[Known, ...]
+    orders: Mapping[str, OrderRule]
     translation: TranslationTable
 
     @property
     def canonical_server_events(self) -> frozenset[str]:
         """The server events of this dialect under their canonical names, those made of others included."""
-        made = {"conversation.item.done"} if self.translation.item_done == "made" else set()
+        made = set() if self.translation.item_done == "separate" else {"conversation.item.done"}
         return frozenset({self.translation.events.get(name, name) for name in self.server.events} | made)

@@ -1,4 +1,4 @@
-"""Results as HTML: one page a dialect and an index, each a single file that loads nothing.
+"""Results as HTML: one page a dialect and an index, or a comparison; each a single file that loads nothing.
 
 Rules: every value is hostile, so all markup comes from the templates and the
 engine escapes the rest; ids and file names are made of safe characters only; a
@@ -78,6 +78,11 @@ def render_index(header: Record, cases: list[Record], end: Record, pages: dict[s
         for d in dialects
     ]
     return _render("index.html.j2", header, end, sections=sections, total=count_verdicts(cases))
+
+
+def render_diff(diff: Record) -> str:
+    """The page of one comparison, in the form of diff.schema.json."""
+    return _render("diff.html.j2", diff, {}, diff=diff, results=_embedded(diff))
 
 
 def write_pages(results_lines: list[Record], folder: Path) -> list[Path]:

@@ -134,9 +134,10 @@ def _result(plan: CasePlan, record: CaseRecord, connection: Connection | None, s
 def _basis(plan: CasePlan) -> Basis:
     """The evidence a cassette gives: `recorded` is real traffic alone, all else is as good as documents."""
     header = plan.cassette.header
-    real = header.provenance is Provenance.IMPORTED or dict(header.origin).get("host_class") == "azure"
-    source = f"{header.provenance} cassette {plan.dialect.name}/{header.scenario}"
     host = dict(header.origin).get("host_class")
+    published = header.provenance is Provenance.IMPORTED and host in (None, "azure")
+    real = published or (header.provenance is Provenance.RECORDED and host == "azure")
+    source = f"{header.provenance} cassette {plan.dialect.name}/{header.scenario}"
     if host is not None:
         source += f", from {host}"
     return Basis(Evidence.RECORDED if real else Evidence.DOCUMENTED, source)

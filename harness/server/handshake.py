@@ -51,7 +51,7 @@ def _refusal(
             return rules.refusals["wrong_key"], rule.name
         if rule.required and not query.get(rule.name):
             return rules.refusals["missing_query"], rule.name
-        if rule.value is not None and query.get(rule.name) != rule.value:
+        if not rule.takes(query.get(rule.name)):
             return rules.refusals["missing_query"], rule.name
     return None, ""
 

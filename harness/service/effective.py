@@ -27,16 +27,19 @@ _NULLABLE = frozenset(
 )
 
 
-def initial_session(dialect: Dialect, session_id: str, now: int, model: str | None) -> Json:
+def initial_session(
+    dialect: Dialect, session_id: str, now: int, model: str | None, *, transcription: bool = False
+) -> Json:
     """The session of `session.created`, in canonical form."""
-    session = copy.deepcopy(dict(dialect.service.session))
+    facts = dialect.service
+    session = copy.deepcopy(dict(facts.transcription_session if transcription else facts.session))
     result: Json = {}
     for key, value in session.items():
         result[key] = value
         if key == "object":
             result["id"] = session_id
     result["expires_at"] = now + dialect.service.session_seconds
-    if model is not None:
+    if model is not None and not transcription:
         result["model"] = model
     return result
 

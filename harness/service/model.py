@@ -73,7 +73,8 @@ class Service:
     `supplier` is asked first for each answer; without one, `answers` are given
     in turn, and after the last a stock answer. `lenient` is the fault
     `accept-any-session`: configuration is never refused, what the dialect does
-    not have is ignored.
+    not have is ignored. `transcription`: the session was opened with
+    `intent=transcription` and only hears.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Service:
         heard: Iterable[str] = (),
         supplier: Supplier | None = None,
         lenient: bool = False,
+        transcription: bool = False,
     ) -> None:
         self.dialect = dialect
         self.mint = IdMint(seed, unix_time)
@@ -95,7 +97,9 @@ class Service:
         self.conversation = Conversation()
         self.translator = Translator(dialect)
         self.lenient = lenient
-        self.session = initial_session(dialect, self.mint.mint("sess"), unix_time, model)
+        self.session = initial_session(
+            dialect, self.mint.mint("sess"), unix_time, model, transcription=transcription
+        )
         self.conversation_id = self.mint.mint("conv")
         self.exchange.session = self.session
         self._answers = iter(answers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.messages import Json, decode_audio, json_type
+from harness.messages import Json, decode_audio, get_path, json_type
 from harness.recording import input_bytes_per_ms
 from harness.service.effective import merged_session
 
@@ -59,6 +59,7 @@ def obey(service: Service, event: Json) -> None:
 
 def _session_update(service: Service, event: Json) -> None:
     update = event["session"]
+    _check_kind(service, update)
     voice = ((update.get("audio") or {}).get("output") or {}).get("voice")
     current = service.session.get("audio", {}).get("output", {}).get("voice")
     if voice is not None and voice != current and service.conversation.has_model_audio:
@@ -68,6 +69,19 @@ def _session_update(service: Service, event: Json) -> None:
     service.emit(
         {"type": "session.updated", "session": service.session}, origin=service.acknowledgement(event)
     )
+
+
+def _check_kind(service: Service, update: Json) -> None:
+    """A session stays what it was opened as, and some transcription models have no turn detection."""
+    kind, wanted = service.session.get("type"), update.get("type")
+    if isinstance(wanted, str) and wanted != kind and wanted in ("realtime", "transcription"):
+        raise Refused("wrong_session_kind" if kind == "realtime" else "wrong_session_kind_realtime")
+    heard = (update.get("audio") or {}).get("input") or {}
+    model = (heard.get("transcription") or {}).get("model")
+    if kind == "transcription" and heard.get("turn_detection") is not None:
+        current = get_path(service.session, "audio.input.transcription.model")
+        if (model or current) in service.dialect.service.no_turn_detection:
+            raise Refused("turn_detection_unsupported")
 
 
 def _append(service: Service, event: Json) -> None:
@@ -104,10 +118,15 @@ def _commit(service: Service, event: Json) -> None:
                 "item_id": item["id"],
                 "content_index": 0,
                 "transcript": heard,
-                "usage": {"type": "duration", "seconds": round(ms / 1000, 3)},
+                **_usage(service, ms),
             },
             delay=LATENCY * 10,
         )
+
+
+def _usage(service: Service, ms: float) -> Json:
+    cost = {"usage": {"type": "duration", "seconds": round(ms / 1000, 3)}}
+    return cost if service.dialect.service.transcription_usage else {}
 
 
 def _clear(service: Service, event: Json) -> None:

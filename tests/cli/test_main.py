@@ -159,7 +159,7 @@ def test_a_cassette_without_its_footer_is_refused_with_its_line(tmp_path: Path) 
 
 def test_a_url_that_leads_to_no_dialect_names_those_that_are_known(tmp_path: Path) -> None:
     done = command(
-        "record", "text-turn", "--url", "wss://x/v1/realtime", cwd=tmp_path, AZURE_OPENAI_API_KEY="k"
+        "record", "text-turn", "--url", "wss://x/realtime", cwd=tmp_path, AZURE_OPENAI_API_KEY="k"
     )
     assert done.returncode == 2
     assert "azure-v1 (/openai/v1/realtime)" in done.stderr

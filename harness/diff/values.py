@@ -15,9 +15,10 @@ def changes(expected: Any, actual: Any, at: str = "") -> tuple[Change, ...]:
     `threshold_to_diff_deeper=0`: by default two objects that share few keys
     (a flat and a nested session) are reported as one change.
     """
+    left, right = _without_equals(expected, actual)
     tree = DeepDiff(
-        expected,
-        actual,
+        left,
+        right,
         view="tree",
         threshold_to_diff_deeper=0,
         ignore_private_variables=False,
@@ -40,6 +41,21 @@ def changes(expected: Any, actual: Any, at: str = "") -> tuple[Change, ...]:
             new = None if kind == "removed" else level.t2
             found.append(Change(kind, path, old, new))
     return tuple(sorted(found, key=lambda change: change.path))
+
+
+def _without_equals(one: Any, other: Any) -> tuple[Any, Any]:
+    """Two values without the fields that are equal, which `DeepDiff` would walk through at length."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return one, other
+    left, right = {}, {}
+    for name, value in one.items():
+        if name not in other:
+            left[name] = value
+        # As text, for True == 1: what is equal and does not look so is left to DeepDiff.
+        elif repr(value) != repr(other[name]):
+            left[name], right[name] = _without_equals(value, other[name])
+    right.update((name, value) for name, value in other.items() if name not in one)
+    return left, right
 
 
 def _same_number(one: Any, other: Any) -> bool:

@@ -1,0 +1,73 @@
+"""`realtime-harness diff`: what differs between two captured sessions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from harness.cli.select import select_dialects
+from harness.dialects import Dialect, dialect_names
+from harness.diff import DiffOptions, SessionDiff, diff_sessions, text_lines, to_json
+from harness.exceptions import UsageFault
+from harness.logs import Log, read_log
+
+ASPECTS = ("ids", "times", "obfuscation", "audio")
+"""What `--with` puts back."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compares two files; exits 0 where they are the same and 1 where they differ."""
+    diff = _compare(options)
+    if options.output is None and options.format == "text":
+        from harness.cli.terminal import show_report  # noqa: PLC0415 - rich, where it is needed
+
+        show_report(text_lines(diff))
+    elif options.output is None:
+        print(rendered(diff, options.format), end="")
+    else:
+        _write(options.output, rendered(diff, options.format))
+        print(f"{'no difference' if diff.same else f'{diff.count} difference(s)'}: {options.output}")
+    return 0 if diff.same else 1
+
+
+def aspects(text: str) -> tuple[str, ...]:
+    """The names in a list with commas; raises ArgumentTypeError where one is unknown."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in ASPECTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(ASPECTS)}")
+    return names
+
+
+def rendered(diff: SessionDiff, form: str) -> str:
+    """The comparison as a document."""
+    if form == "json":
+        return json.dumps(to_json(diff), indent=2) + "\n"
+    if form == "html":
+        from harness.html import render_diff  # noqa: PLC0415 - jinja2, where it is needed
+
+        return render_diff(to_json(diff))
+    return "".join(f"{line}\n" for line in text_lines(diff))
+
+
+def _compare(options: argparse.Namespace) -> SessionDiff:
+    a, b = read_log(options.a), read_log(options.b)
+    asked = {name for names in options.put_back or () for name in names}
+    wanted = DiffOptions(**{name: name in asked for name in ASPECTS}, as_wire=options.as_wire)
+    dialect_a, dialect_b = _dialect(options.dialect_a, a), _dialect(options.dialect_b, b)
+    return diff_sessions(a, b, wanted, dialect_a=dialect_a, dialect_b=dialect_b)
+
+
+def _dialect(named: str | None, log: Log) -> Dialect | None:
+    """The dialect a user names, or else the one the log names, if we know it."""
+    name = named or (log.dialect if log.dialect in dialect_names() else None)
+    return select_dialects([name])[0] if name else None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise UsageFault(f"{path} cannot be written: {error.strerror or error}") from None

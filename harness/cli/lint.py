@@ -1,0 +1,120 @@
+"""`realtime-harness lint`: judges captured logs against a dialect, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.dialects import bundled_dialect
+from harness.exceptions import HarnessError, UsageFault
+from harness.findings import Severity
+from harness.lint import Linted, LintReport, fitting_dialects, lint_log
+from harness.logs.model import Log
+from harness.logs.read import read_log
+
+_SHOWN_LINES = 4
+_MOST_CHARACTERS = 200
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judges each file; exits 1 where one has a failure, 2 where one cannot be judged."""
+    reports: list[LintReport] = []
+    broken = False
+    for path in options.files:
+        try:
+            reports.append(_lint(path, options.dialect))
+        except HarnessError as fault:
+            broken = True
+            print(f"realtime-harness: {fault}", file=sys.stderr)
+    if options.json:
+        print(json.dumps([_as_json(report) for report in reports], indent=2, ensure_ascii=False))
+    else:
+        for report in reports:
+            print("\n".join(_lines(report, verbose=options.verbose)))
+    if broken:
+        return 2
+    return 1 if any(report.failed for report in reports) else 0
+
+
+def _lint(path: Path, named: str | None) -> LintReport:
+    log = read_log(path)
+    name = named or log.dialect
+    if name is None:
+        raise UsageFault(
+            f"{path} does not say which dialect it is of; name it with --dialect",
+            known=tuple(_fit(log)),
+        )
+    return lint_log(log, bundled_dialect(name))
+
+
+def _fit(log: Log) -> list[str]:
+    return [
+        f"{name} (fits)" if not failures else f"{name} ({failures} failures)"
+        for name, failures in fitting_dialects(log)
+    ]
+
+
+def _lines(report: LintReport, *, verbose: bool) -> list[str]:
+    sessions = f" in {report.sessions} sessions" if report.sessions > 1 else ""
+    heard = f"{report.client_events} client and {report.server_events} server events{sessions}"
+    left_out = f", {report.elided} of them cut by the publisher" if report.elided else ""
+    lines = [f"{report.path}: {heard}{left_out}, judged as {report.dialect}"]
+    for one in report.found:
+        if one.finding.severity is not Severity.NOTE or verbose:
+            lines.extend(_finding_lines(one))
+    counts = {severity: len(report.of(severity)) for severity in Severity}
+    told = ", ".join(f"{counts[severity]} {severity}" for severity in Severity if counts[severity])
+    hint = " (-v shows the notes)" if counts[Severity.NOTE] and not verbose else ""
+    lines.append(f"  {told or 'nothing found'}{hint}")
+    return lines
+
+
+def _finding_lines(one: Linted) -> list[str]:
+    finding = one.finding
+    shown = ", ".join(str(line) for line in one.lines[:_SHOWN_LINES])
+    more = f" and {len(one.lines) - _SHOWN_LINES} more" if len(one.lines) > _SHOWN_LINES else ""
+    word = "line" if len(one.lines) == 1 else "lines"
+    lines = [
+        f"  {finding.severity.upper():9} {finding.code}  {word} {shown}{more}",
+        f"            {finding.message}",
+        f"            expected  {_short(finding.expected)}",
+        f"            actual    {_short(finding.actual)}",
+    ]
+    lines.extend(f"            evidence  {basis.evidence}: {basis.source}" for basis in finding.basis)
+    lines.append(f"            mend      {finding.mend}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    plain = "".join(character if character.isprintable() else "�" for character in text)
+    return plain if len(plain) <= _MOST_CHARACTERS else plain[: _MOST_CHARACTERS - 1] + "…"
+
+
+def _as_json(report: LintReport) -> dict[str, Any]:
+    return {
+        "file": report.path,
+        "dialect": report.dialect,
+        "client_events": report.client_events,
+        "server_events": report.server_events,
+        "cut_events": report.elided,
+        "unreadable": report.unreadable,
+        "failed": report.failed,
+        "findings": [
+            {
+                "code": one.finding.code,
+                "severity": str(one.finding.severity),
+                "path": one.finding.path,
+                "message": one.finding.message,
+                "expected": one.finding.expected,
+                "actual": one.finding.actual,
+                "evidence": [{"level": str(b.evidence), "source": b.source} for b in one.finding.basis],
+                "mend": one.finding.mend,
+                "lines": list(one.lines),
+            }
+            for one in report.found
+        ],
+    }
