@@ -35,7 +35,8 @@ class Talk:
 
     @property
     def ga(self) -> bool:
-        return self.dialect.name == GA
+        """Whether the dialect is of the generation with a nested session."""
+        return "session_realtime" in self.dialect.client.shapes
 
     def open(self) -> Talk:
         self.service.open()

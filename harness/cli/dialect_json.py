@@ -260,7 +260,7 @@ def _translation(dialect: Dialect) -> Json:
 
 
 def turned(names: Mapping[str, str], on_wire: Collection[str]) -> dict[str, list[str]]:
-    """Canonical names with what the wire calls them; two names where one is for transcription sessions only."""
+    """Canonical names with what the wire calls them; two where one is for transcription sessions."""
     result: dict[str, list[str]] = {}
     for wire, canonical in names.items():
         result.setdefault(canonical, [canonical] if canonical in on_wire else []).append(wire)

@@ -1,6 +1,7 @@
 """What each api-version accepts and emits: values, loading, acceptance, JSON Schemas."""
 
 from harness.dialects.acceptance import Judgement, Refusal, Unproven, judge_client_event
+from harness.dialects.facts import Shares, Statement, shares, statements
 from harness.dialects.json_schema import compiled_schema, event_schema
 from harness.dialects.load import bundled_dialect, default_dialect_names, dialect_names, load_dialect
 from harness.dialects.model import Acceptance, Dialect, ErrorSpec, Evidence, Fact
@@ -13,6 +14,8 @@ __all__ = [
     "Fact",
     "Judgement",
     "Refusal",
+    "Shares",
+    "Statement",
     "Unproven",
     "bundled_dialect",
     "compiled_schema",
@@ -21,4 +24,6 @@ __all__ = [
     "event_schema",
     "judge_client_event",
     "load_dialect",
+    "shares",
+    "statements",
 ]

@@ -66,6 +66,13 @@ def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Any:
 
 
 def _merge(base: Any, over: Any) -> Any:
-    if isinstance(base, dict) and isinstance(over, dict):
-        return {**base, **{key: _merge(base.get(key), value) for key, value in over.items()}}
-    return over
+    """`over` on `base`, key by key; a new key stands where it stands in `over`, behind the one before it."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    order = list(base)
+    before = None
+    for key in over:
+        if key not in base:
+            order.insert(order.index(before) + 1 if before in order else len(order), key)
+        before = key
+    return {key: _merge(base.get(key), over[key]) if key in over else base[key] for key in order}

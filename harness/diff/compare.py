@@ -24,7 +24,7 @@ class Comparison:
     def __init__(self, binder: Binder, options: DiffOptions) -> None:
         self._binder = binder
         self._literally = options.ids
-        self._counted = {aspect for aspect in Aspect if aspect is Aspect.REFERENCE or getattr(options, aspect)}
+        self._counted = options.counted
 
     def lanes(self, a: Sequence[Message], b: Sequence[Message], echoes: Echoes) -> tuple[Difference, ...]:
         """The differences of two lanes; each side's messages and joined streams have an order of their own."""

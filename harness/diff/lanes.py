@@ -70,10 +70,11 @@ class Lane:
 
 
 class LaneSplitter:
-    """Takes the entries of one session, in order; `audio` asks for the samples too."""
+    """Takes the entries of one session, in order; `counted` is what to keep beside the messages."""
 
-    def __init__(self, *, audio: bool = False) -> None:
-        self._audio = audio
+    def __init__(self, counted: frozenset[Aspect]) -> None:
+        self._counted = counted
+        self._audio = Aspect.AUDIO in counted
         self._lanes: dict[LaneId, Lane] = {}
         self._numbers: Counter[LaneKind] = Counter()
         self._streams: dict[tuple[Side | None, str], _Stream] = {}
@@ -102,7 +103,7 @@ class LaneSplitter:
         lane = self._lane(place)
         _learn(lane, event)
         added = self._turn(side, event) if place[0] is LaneKind.INPUT_AUDIO else None
-        message = mask(event, side, entry.line, entry.extent, audio=self._audio, added=added)
+        message = mask(event, side, entry.line, entry.extent, counted=self._counted, added=added)
         if added is not None:
             if self._audio:
                 digest = Aside(Aspect.AUDIO, "appended", self._digest.shown)
@@ -142,7 +143,7 @@ class LaneSplitter:
     def _delta(self, entry: LogEntry, event: Json, type_: str) -> None:
         rest = dict(event)
         chunk = rest.pop("delta", None)
-        own = (rest.pop("event_id", None), rest.pop("obfuscation", None), rest.pop("logprobs", None))
+        own = [(name, rest.pop(name)) for name in _OF_CHUNKS if name in rest]
         # All that is not the chunk's own must be the same, or it is another stream and shows as such.
         name = (entry.side, repr(rest))
         stream = self._streams.get(name)
@@ -150,7 +151,7 @@ class LaneSplitter:
             place = lane_of(entry.side, event)
             _learn(self._lane(place), event)
             sound = type_.endswith("audio.delta")
-            stream = self._streams[name] = _Stream(place, entry.side, rest, sound=sound, audio=self._audio)
+            stream = self._streams[name] = _Stream(place, entry.side, rest, self._counted, sound=sound)
         stream.add(entry, chunk, own)
 
     def _append(self, entry: LogEntry, event: Json) -> None:
@@ -170,8 +171,8 @@ class LaneSplitter:
         name = (entry.side, repr(rest))
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[name] = _Stream(place, entry.side, rest, sound=None, audio=False)
-        stream.add(entry, None, (event.get("event_id"), None, None))
+            stream = self._streams[name] = _Stream(place, entry.side, rest, self._counted, sound=None)
+        stream.add(entry, None, [("event_id", event["event_id"])] if "event_id" in event else [])
 
     def _turn(self, side: Side | None, event: Json) -> Json | None:
         """How much audio came before an event that ends a turn; None for other events."""
@@ -191,21 +192,28 @@ class _Stream:
     """Deltas of one stream, joined. `sound`: base64; None: nothing to join but the lines."""
 
     def __init__(
-        self, place: LaneId, side: Side | None, rest: Json, *, sound: bool | None, audio: bool
+        self,
+        place: LaneId,
+        side: Side | None,
+        rest: Json,
+        counted: frozenset[Aspect],
+        *,
+        sound: bool | None,
     ) -> None:
         self.place = place
         self._side = side
         self._rest = rest
         self._sound = sound
-        self._digest = Digest() if audio and sound else None
+        self._counted = counted
+        self._digest = Digest() if sound and Aspect.AUDIO in counted else None
         self._lines: list[int] = []
         self._texts: list[str] = []
         self._odd: list[object] = []
         self._bytes = 0
         self._extent = Extent.WHOLE
-        self._own: tuple[list[object], list[object], list[object]] = ([], [], [])
+        self._own: dict[str, list[object]] = {}
 
-    def add(self, entry: LogEntry, chunk: object, own: tuple[object, object, object]) -> None:
+    def add(self, entry: LogEntry, chunk: object, own: list[tuple[str, object]]) -> None:
         self._lines.append(entry.line)
         if entry.extent is not Extent.WHOLE and self._extent is not Extent.ELIDED:
             self._extent = entry.extent
@@ -219,12 +227,11 @@ class _Stream:
                 self._digest.add(chunk)
         else:
             self._texts.append(chunk)
-        for values, value in zip(self._own, own, strict=True):
-            if value is not None:
-                values.append(value)
+        for name, value in own:
+            self._own.setdefault(name, []).append(value)
 
     def message(self) -> Message:
-        first = mask(self._rest, self._side, self._lines[0])
+        first = mask(self._rest, self._side, self._lines[0], counted=self._counted)
         body = first.body
         if self._sound:
             body["audio_bytes"] = self._bytes
@@ -232,22 +239,27 @@ class _Stream:
             body["delta"] = "".join(self._texts)
         if self._odd:
             body["odd_deltas"] = self._odd
-        ids, padding, logprobs = self._own
-        if logprobs:
-            body["logprobs"] = [each for value in logprobs for each in _listed(value)]
         asides = [*first.asides]
-        if ids:
-            asides.append(Aside(Aspect.ID, "event_id", ids))
-        if padding:
-            asides.append(Aside(Aspect.PADDING, "obfuscation", padding))
+        for name, values in self._own.items():
+            aspect = _OF_CHUNKS[name]
+            if aspect is None:
+                body[name] = [each for value in values for each in _listed(value)]
+            elif aspect in self._counted:
+                asides.append(Aside(aspect, name, values))
         if self._digest is not None:
             asides.append(Aside(Aspect.AUDIO, "delta", self._digest.shown))
         return message_of(body, self._side, tuple(self._lines), tuple(asides), self._extent, joined=True)
 
 
+_OF_CHUNKS = {"event_id": Aspect.ID, "obfuscation": Aspect.PADDING, "logprobs": None}
+"""What is a single delta's own; None for content."""
+
+
 def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
 
+
+_REFERENCES = frozenset({Aspect.REFERENCE})
 
 _BY_PREFIX = {
     "session": LaneKind.SESSION,
@@ -304,9 +316,11 @@ def _learn(lane: Lane, event: Json) -> None:
         lane.label = " ".join(word for word in words if isinstance(word, str))
 
 
-def split(entries: Iterable[LogEntry], close: Close | None, *, audio: bool = False) -> list[Lane]:
+def split(
+    entries: Iterable[LogEntry], close: Close | None, counted: frozenset[Aspect] = _REFERENCES
+) -> list[Lane]:
     """The lanes of one session."""
-    splitter = LaneSplitter(audio=audio)
+    splitter = LaneSplitter(counted)
     for entry in entries:
         splitter.take(entry)
     return splitter.end(close)

@@ -31,6 +31,8 @@ _PLACES: dict[str, tuple[Aspect, str]] = {
 _HOLDERS = frozenset({"item", "session", "response", "conversation", "error", "part", "content"})
 """The fields of an event that are looked into."""
 
+_ALWAYS = frozenset({Aspect.REFERENCE})
+
 _text_of = json.JSONEncoder(sort_keys=True).encode
 
 
@@ -40,11 +42,14 @@ def mask(
     line: int,
     extent: Extent = Extent.WHOLE,
     *,
-    audio: bool = False,
+    counted: frozenset[Aspect] = _ALWAYS,
     added: Json | None = None,
 ) -> Message:
-    """An event as it is compared; `added` are fields that the lane knows and the event does not say."""
-    asides = _Asides(audio=audio)
+    """An event as it is compared; `added` are fields that the lane knows and the event does not say.
+
+    Of the asides, only those that are counted are kept: a session has very many.
+    """
+    asides = _Asides(counted)
     body = asides.without(event, side)
     if added:
         body.update(added)
@@ -68,11 +73,11 @@ def message_of(
 
 
 class _Asides:
-    __slots__ = ("_audio", "found")
+    __slots__ = ("_counted", "found")
 
-    def __init__(self, *, audio: bool) -> None:
+    def __init__(self, counted: frozenset[Aspect]) -> None:
         self.found: list[Aside] = []
-        self._audio = audio
+        self._counted = counted
 
     def without(self, event: Json, side: Side | None) -> Json:
         """One event without its asides; the event itself stays as it is."""
@@ -80,7 +85,8 @@ class _Asides:
         for name, value in event.items():
             if name in _PLACES:
                 aspect, of = _PLACES[name]
-                self.found.append(Aside(aspect, name, value, of))
+                if aspect in self._counted:
+                    self.found.append(Aside(aspect, name, value, of))
             elif name in _HOLDERS and isinstance(value, dict):
                 body[name] = inner = dict(value)
                 self._look_into(name, inner, f"{name}.", side)
@@ -144,12 +150,14 @@ class _Asides:
         if isinstance(part.get("audio"), str):
             text = part.pop("audio")
             part["audio_bytes"] = audio_size(text)
-            if self._audio:
+            if Aspect.AUDIO in self._counted:
                 self.found.append(Aside(Aspect.AUDIO, f"{at}audio", Digest(text).shown))
 
     def _move(self, body: Json, name: str, aspect: Aspect, at: str, of: str = "") -> None:
         if name in body:
-            self.found.append(Aside(aspect, at + name, body.pop(name), of))
+            value = body.pop(name)
+            if aspect in self._counted:
+                self.found.append(Aside(aspect, at + name, value, of))
 
 
 def audio_size(text: str) -> int:

@@ -13,6 +13,17 @@ from harness.logs.model import Extent
 from harness.messages import Json, Side
 
 
+class Aspect(StrEnum):
+    """Why a value stands beside a message and not in it."""
+
+    REFERENCE = "references"
+    """An id that something else has too: compared by what it refers to."""
+    ID = "ids"
+    TIME = "times"
+    PADDING = "obfuscation"
+    AUDIO = "audio"
+
+
 @dataclass(frozen=True, slots=True)
 class DiffOptions:
     """What is compared that is left out by default, because it is new in every session."""
@@ -27,22 +38,14 @@ class DiffOptions:
     """No translation, even between two known dialects."""
 
     @property
+    def counted(self) -> frozenset[Aspect]:
+        """What is compared of the values that stand beside a message."""
+        asked = {aspect for aspect in Aspect if getattr(self, aspect, False)}
+        return frozenset({Aspect.REFERENCE, *asked})
+
+    @property
     def left_out(self) -> tuple[str, ...]:
-        return tuple(name for name in LEAVABLE if not getattr(self, name))
-
-
-LEAVABLE = ("ids", "times", "obfuscation", "audio")
-
-
-class Aspect(StrEnum):
-    """Why a value stands beside a message and not in it."""
-
-    REFERENCE = "reference"
-    """An id that something else has too: compared by what it refers to."""
-    ID = "ids"
-    TIME = "times"
-    PADDING = "obfuscation"
-    AUDIO = "audio"
+        return tuple(aspect for aspect in Aspect if aspect not in self.counted)
 
 
 PREVIOUS = "previous item"

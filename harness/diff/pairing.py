@@ -95,8 +95,11 @@ class Binder:
 
     def same(self, of: str, a: object, b: object) -> bool:
         """Whether two ids refer to the same; two that nothing is known of are taken at their word."""
+        kind = "item" if of == PREVIOUS else of
+        if isinstance(a, str) and isinstance(b, str) and self._there.get((kind, a)) == b:
+            return True
         if of == PREVIOUS:
-            of, a, b = "item", self.a.resolve(a), self.b.resolve(b)
+            of, a, b = kind, self.a.resolve(a), self.b.resolve(b)
         if not isinstance(a, str) or not isinstance(b, str) or "root" in (a, b):
             return bool(a == b)
         if (of, a) in self.a.alone or (of, b) in self.b.alone:

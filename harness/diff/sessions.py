@@ -111,7 +111,7 @@ def _lanes(
     log: Log, sessions: list[list[LogEntry]], index: int, options: DiffOptions, *, with_close: bool
 ) -> list[Lane]:
     entries = sessions[index] if index < len(sessions) else []
-    return split(entries, log.close if with_close else None, audio=options.audio)
+    return split(entries, log.close if with_close else None, options.counted)
 
 
 def _diff(

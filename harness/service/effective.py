@@ -67,6 +67,8 @@ def _set(dialect: Dialect, session: Json, path: str, value: Any) -> None:
         value = dialect.service.session["instructions"]
     if path == "audio.input.turn_detection" and isinstance(value, dict):
         value = None if value.get("type") == "none" else _filled_detection(dialect, session, value)
+    if path.endswith(".format") and not isinstance(value, dict):
+        return  # a name ("pcm16") where an object belongs: reported to work, and nobody says as what
     if path == "audio.input.format" and isinstance(value, dict) and value.get("type") == "audio/pcm":
         value = {"rate": 24000, **value}
     if isinstance(value, dict) and path in dialect.service.fill:

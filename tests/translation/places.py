@@ -51,7 +51,7 @@ def after_closing_up(paths: Iterable[str]) -> set[str]:
         place = list(path)
         for at, step in enumerate(path):
             if isinstance(step, int):
-                before = [path[:at] + (index,) for index in range(step)]
+                before = [(*path[:at], index) for index in range(step)]
                 place[at] = step - sum(element in elements for element in before)
         if not any(path[: at + 1] in elements for at in range(len(path))):
             moved.add("".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)[1:])

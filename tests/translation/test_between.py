@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.dialects import Dialect, Refusal, bundled_dialect, compiled_schema, dialect_names, judge_client_event
+from harness.dialects import (
+    Dialect,
+    Refusal,
+    bundled_dialect,
+    compiled_schema,
+    dialect_names,
+    judge_client_event,
+)
 from harness.messages import Side
-from harness.translation import Bridge, Translation
+from harness.translation import Bridge
 from tests.translation.generated import client_events
-from tests.translation.places import after_closing_up, source_places, emptied, leaves, own_places, without
+from tests.translation.places import after_closing_up, emptied, leaves, own_places, source_places, without
 
 DIALECTS = {name: bundled_dialect(name) for name in dialect_names()}
 Event = dict[str, Any]
@@ -52,6 +59,13 @@ def test_generated(name: str, data: st.DataObject) -> None:
         assert schema.accepts(made), (target.name, made, schema.problems(made))
         back = Bridge(target, source).carry(Side.CLIENT, made)
         lost = {loss.path for loss in there.losses}
-        again = {place for loss in back.losses for place in source_places(target, made, source, event, loss.path)}
+        again = {
+            place for loss in back.losses for place in source_places(target, made, source, event, loss.path)
+        }
         returned = rest(source, Side.CLIENT, event["type"], back.events[0], after_closing_up(lost) | again)
-        assert returned == rest(source, Side.CLIENT, event["type"], event, lost | again), (target.name, event, there, back)
+        assert returned == rest(source, Side.CLIENT, event["type"], event, lost | again), (
+            target.name,
+            event,
+            there,
+            back,
+        )
