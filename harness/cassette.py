@@ -226,7 +226,7 @@ def plainly_an_interaction(value: Json) -> bool:
     other is left to the schema, which also accepts keys of other writers, and
     says what is wrong with the rest.
     """
-    t = value.get("t")
+    t: Any = value.get("t")
     if type(t) not in (float, int) or not t >= 0 or value.get("side") not in ("client", "server"):
         return False
     if len(value) != 3:

@@ -102,7 +102,7 @@ def text_too_deep(text: str | bytes, value: Any, limit: int = MAX_DEPTH) -> bool
 
 
 def _count(text: AnyStr, bracket: AnyStr, limit: int) -> int:
-    """How often `bracket` stands in `text`, at most `limit + 1`; `find` leaps over audio, `count` does not."""
+    """How often `bracket` stands in `text`, or `limit + 1`; `find` leaps over audio, `count` does not."""
     found = 0
     at = text.find(bracket)
     while at >= 0 and found <= limit:

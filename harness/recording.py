@@ -12,10 +12,23 @@ from dataclasses import dataclass
 
 from harness.cassette import Cassette
 from harness.dialects import Dialect
+from harness.exceptions import CassetteFault
 from harness.messages import Json, Side, decode_audio, get_path
 from harness.translation import Translator
 
 _FLOATING = ("rate_limits.updated", "conversation.item.input_audio_transcription.", "output_audio_buffer.")
+
+_BODIES = {
+    "session.created": "session",
+    "session.updated": "session",
+    "conversation.item.added": "item",
+    "conversation.item.done": "item",
+    "response.created": "response",
+    "response.output_item.added": "item",
+    "response.output_item.done": "item",
+    "response.done": "response",
+}
+"""What a lane cannot do without."""
 
 AUDIO_SHARE = 0.8
 """How much of the recorded input audio must have come: clients cut silence and drop part chunks."""
@@ -85,11 +98,24 @@ class Recording:
 
 
 def read_recording(cassette: Cassette, dialect: Dialect) -> Recording:
-    """Reads the lanes of a cassette."""
+    """Reads the lanes of a cassette; raises CassetteFault where an event lacks what its lane needs."""
     reader = _Reader(dialect)
-    for interaction in cassette.interactions:
-        if interaction.event is not None:
+    for line, interaction in enumerate(cassette.interactions, 2):
+        if interaction.event is None:
+            continue
+        try:
             reader.take(interaction.t, interaction.side, interaction.event)
+        except (KeyError, TypeError, AttributeError) as error:
+            if interaction.side is Side.CLIENT:
+                continue  # what a client sent may be wrong, and then nothing came of it
+            # A cassette is a file like any other: what a lane cannot do without may be missing in it.
+            raise CassetteFault(
+                cassette.path,
+                f"a {interaction.event['type']} that cannot be read: {error}",
+                line=line,
+                pointer="/event",
+                expected=f"an event as {dialect.name} has it",
+            ) from None
     return Recording(reader.created, tuple(reader.updated), tuple(reader.items), tuple(reader.answers))
 
 
@@ -133,6 +159,9 @@ class _Reader:
 
     def _server(self, t: float, event: Json) -> None:
         type_ = event["type"]
+        body = _BODIES.get(type_)
+        if body is not None and not isinstance(event.get(body), dict):
+            raise KeyError(body)
         if type_ == "session.created":
             self.created = event["session"]
         elif type_ == "session.updated":

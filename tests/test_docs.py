@@ -7,18 +7,18 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from harness.checks import all_checks
 from harness.cli.main import build_parser
-from harness.dialects import Evidence
+from harness.dialects import Acceptance, Evidence, load_dialect
+from harness.dialects.notation import expected_flags
 from harness.drivers import implementation_names
 from harness.findings import Verdict
 from harness.messages import Json
 from harness.playback import FAULTS
 from harness.scenario import load_scenario
 from harness.service import Origin
-from harness.validation import subschema
+from harness.validation import bundled_schema, subschema
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
@@ -85,9 +85,29 @@ def test_the_scenario_in_the_documents_loads(tmp_path: Path) -> None:
     assert load_scenario(tmp_path / "greeting.yaml").name == "greeting"
 
 
-def test_the_field_in_the_documents_is_one_of_a_dialect_file() -> None:
+def test_the_dialect_in_the_documents_loads_and_does_what_is_said_beside_it(tmp_path: Path) -> None:
     (block,) = re.findall(r"```yaml\n(.+?)```", read("docs/dialects.md"), re.DOTALL)
-    assert subschema("dialect", "field").problems(yaml.safe_load(block)["output_modalities"]) == []
+    (tmp_path / "brook.yaml").write_text(block, encoding="utf-8")
+    dialect = load_dialect(tmp_path / "brook.yaml")
+    fields = dialect.client.shapes["session_request"].fields
+
+    assert fields["width"].acceptance is Acceptance.UNKNOWN
+    assert fields["output_modalities"].fact.evidence is Evidence.ANALOGOUS
+    assert fields["depth"].default == 5
+    assert fields["mood"].fact.source == "the brook's book, chapter one"
+    assert dialect.service.session["mood"] == "calm"
+
+
+def test_every_part_of_a_dialect_file_is_in_the_documents() -> None:
+    text = read("docs/dialects.md")
+    schema = bundled_schema("dialect").schema
+    words = {*schema["properties"], *schema["$defs"]["row"]["properties"]}
+    words |= {*schema["properties"]["translation"]["properties"]}
+    words |= {*schema["$defs"]["field"]["anyOf"][1]["allOf"][1]["properties"]}
+    for word in sorted(words):
+        assert re.search(rf"`{word}\b|^ *{word}:|[{{ ]{word}: ", text, re.MULTILINE), word
+    for flag in expected_flags().split(", "):
+        assert f"`{flag.removesuffix(' …')}" in text, flag
 
 
 def test_the_cassette_lines_in_the_documents_are_valid() -> None:

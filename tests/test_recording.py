@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from harness.cassette import Cassette
 from harness.dialects import bundled_dialect
+from harness.exceptions import CassetteFault
 from harness.recording import Barrier, read_recording, without_ids
 from harness.scenario import Call, Speech
 from tests.cases import cassette, scenario
@@ -70,3 +74,29 @@ def test_captured_sessions_are_read_as_answers_that_keep_the_orders(name: str, a
     assert len(recording.answers) == answers
     for answer in recording.answers:
         assert_orders([event for _, event in answer.events])
+
+
+def broken(dialect: str, type_: str) -> Cassette:
+    """A cassette whose first event of a type has lost everything else."""
+    whole = cassette(dialect, "text-turn")
+    spoiled = list(whole.interactions)
+    place = next(i for i, one in enumerate(spoiled) if one.event and one.event["type"] == type_)
+    spoiled[place] = replace(spoiled[place], event={"type": type_})
+    return replace(whole, interactions=tuple(spoiled))
+
+
+@pytest.mark.parametrize("type_", ["session.created", "response.created", "response.done"])
+def test_an_event_of_the_service_that_lacks_its_body_is_named_with_its_line(type_: str) -> None:
+    with pytest.raises(CassetteFault) as caught:
+        read_recording(broken(GA, type_), bundled_dialect(GA))
+
+    assert type_ in caught.value.problem
+    assert caught.value.line is not None
+    assert caught.value.line > 1
+
+
+def test_an_event_of_the_client_that_lacks_its_body_came_to_nothing() -> None:
+    recording = read_recording(broken(GA, "conversation.item.create"), bundled_dialect(GA))
+
+    assert recording.user_contents == ()
+    assert len(recording.answers) == 1

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.documents import read_document
 from harness.exceptions import ScenarioFault
@@ -149,3 +151,17 @@ def test_a_problem_of_the_whole_file_points_to_its_root(tmp_path: Path) -> None:
         check_document(read_document(path), PERSON, ScenarioFault)
 
     assert (caught.value.line, caught.value.pointer) == (1, "/")
+
+
+SCALARS = st.sampled_from([None, True, 1, 1.0, "a", "red", "person"])
+KEYS = st.sampled_from(["name", "age", "colour", "kind", "a/b~c", "friends", "nmae"])
+PEOPLE = st.recursive(
+    SCALARS,
+    lambda inner: st.dictionaries(KEYS, inner, max_size=4) | st.lists(inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@given(PEOPLE | st.builds(lambda rest: {**rest, "name": "a"}, st.dictionaries(KEYS, PEOPLE, max_size=3)))
+def test_what_is_accepted_has_no_problems_and_what_is_not_has_some(value: object) -> None:
+    assert PERSON.accepts(value) == (PERSON.problems(value) == [])

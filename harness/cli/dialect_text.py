@@ -22,6 +22,9 @@ _NAME = 28
 _CITED = 17
 """Columns of a name, and of `documented [12]`."""
 
+_TOGETHER = "\N{NO-BREAK SPACE}"
+"""Between words that stay on one line."""
+
 
 def overview_lines(dialects: Iterable[Dialect], width: int) -> Iterator[str]:
     """All dialects as a table."""
@@ -119,7 +122,7 @@ class _Page:
             self._lines.append(left)
             left = ""
         for at, line in enumerate(texts):
-            start = f"{left if at == 0 else '':<{column}}{line}"
+            start = f"{left if at == 0 else '':<{column}}{line.replace(_TOGETHER, ' ')}"
             right = f"{cited:>{_CITED}}" if at == 0 else ""
             self._lines.append(f"{start:<{self.width - _CITED}}{right}".rstrip() if fact else start.rstrip())
 
@@ -242,7 +245,7 @@ class _Page:
         for kind in place.field.kinds + place.field.of:
             shape = vocabulary.shapes.get(kind)
             if judged and shape is not None and shape.by_required and shape.by_fact is not None:
-                text += f"; its {shape.by} is required: {self.cite(shape.by_fact)}"
+                text += f"; its {shape.by} is required: {self.cite(shape.by_fact).replace(' ', _TOGETHER)}"
         mark = MARKS[place.field.acceptance] if judged else "·"
         self._row(place.field.name, text, place.field.fact, mark=mark, indent=6)
 

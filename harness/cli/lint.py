@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.dialects import bundled_dialect
+from harness.cli.select import select_dialects
 from harness.exceptions import HarnessError, UsageFault
 from harness.findings import Severity
 from harness.lint import Linted, LintReport, fitting_dialects, lint_log
@@ -17,6 +17,7 @@ from harness.logs.read import read_log
 
 _SHOWN_LINES = 4
 _MOST_CHARACTERS = 200
+_MOST_SAID = 400
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
             broken = True
             print(f"realtime-harness: {fault}", file=sys.stderr)
     if options.json:
-        print(json.dumps([_as_json(report) for report in reports], indent=2, ensure_ascii=False))
+        # In ASCII: what a hostile log holds, half a surrogate pair say, no terminal could be written.
+        print(json.dumps([_as_json(report) for report in reports], indent=2))
     else:
         for report in reports:
             print("\n".join(_lines(report, verbose=options.verbose)))
@@ -47,7 +49,7 @@ def _lint(path: Path, named: str | None) -> LintReport:
             f"{path} does not say which dialect it is of; name it with --dialect",
             known=tuple(_fit(log)),
         )
-    return lint_log(log, bundled_dialect(name))
+    return lint_log(log, select_dialects([name])[0])
 
 
 def _fit(log: Log) -> list[str]:
@@ -61,7 +63,7 @@ def _lines(report: LintReport, *, verbose: bool) -> list[str]:
     sessions = f" in {report.sessions} sessions" if report.sessions > 1 else ""
     heard = f"{report.client_events} client and {report.server_events} server events{sessions}"
     left_out = f", {report.elided} of them cut by the publisher" if report.elided else ""
-    lines = [f"{report.path}: {heard}{left_out}, judged as {report.dialect}"]
+    lines = [f"{_short(report.path)}: {heard}{left_out}, judged as {report.dialect}"]
     for one in report.found:
         if one.finding.severity is not Severity.NOTE or verbose:
             lines.extend(_finding_lines(one))
@@ -79,19 +81,20 @@ def _finding_lines(one: Linted) -> list[str]:
     word = "line" if len(one.lines) == 1 else "lines"
     lines = [
         f"  {finding.severity.upper():9} {finding.code}  {word} {shown}{more}",
-        f"            {finding.message}",
+        f"            {_short(finding.message, _MOST_SAID)}",
         f"            expected  {_short(finding.expected)}",
         f"            actual    {_short(finding.actual)}",
     ]
     lines.extend(f"            evidence  {basis.evidence}: {basis.source}" for basis in finding.basis)
-    lines.append(f"            mend      {finding.mend}")
+    lines.append(f"            mend      {_short(finding.mend)}")
     return lines
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, most: int = _MOST_CHARACTERS) -> str:
+    """A value on one line: what a hostile log holds neither floods a terminal nor commands it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    plain = "".join(character if character.isprintable() else "�" for character in text)
-    return plain if len(plain) <= _MOST_CHARACTERS else plain[: _MOST_CHARACTERS - 1] + "…"
+    cut = text if len(text) <= most else f"{text[: most - 1]}…"
+    return "".join(character if character.isprintable() else "�" for character in cut)
 
 
 def _as_json(report: LintReport) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     _record(commands)
     _import(commands)
     _construct(commands)
+    _translate(commands)
     _validate(commands)
     _dialects(commands)
     _lint(commands)
@@ -161,6 +162,23 @@ def _construct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file differs")
     parser.set_defaults(run=construct.run)
+
+
+def _translate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from harness.cli import translate  # noqa: PLC0415
+
+    parser = commands.add_parser(
+        "translate", help="write a cassette in another dialect, and say what that lost"
+    )
+    parser.add_argument("cassette", type=Path, metavar="CASSETTE")
+    parser.add_argument("--to", required=True, metavar="DIALECT", help="the dialect to write")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: cassettes/DIALECT/NAME of the cassette"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    parser.add_argument("--json", action="store_true", help="say what was lost as JSON")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where anything was lost")
+    parser.set_defaults(run=translate.run)
 
 
 def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

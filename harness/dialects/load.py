@@ -15,6 +15,10 @@ from harness.exceptions import DialectFault, UsageFault
 from harness.validation import bundled_schema, check_document, subschema
 
 
+_OWN = ("recorded", "contested", "by_default")
+"""What is true of one dialect and not of those that build on it."""
+
+
 def data_folder() -> Path:
     """The folder of the bundled dialect files; what they share stands in `bases` beneath it."""
     return Path(str(resources.files("harness.dialects").joinpath("data")))
@@ -62,7 +66,8 @@ def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Any:
         line = document.line("/extends")
         raise DialectFault(document.path, f"{name!r} {problem}", line=line, pointer="/extends")
     under = _extended(read_document(base, DialectFault), base, (*seen, base.resolve()))
-    return _merge(under, raw)
+    inherited = {key: value for key, value in under.items() if key not in _OWN}
+    return _merge(inherited, raw)
 
 
 def _merge(base: Any, over: Any) -> Any:

@@ -168,8 +168,15 @@ class _Reader:
             variants=raw.get("variants"),
             by_required=bool(raw.get("by_required")),
             by_fact=self._fact(raw["by_fact"], fact) if "by_fact" in raw else fact,
-            otherwise=raw["variants"][raw["otherwise"]] if "otherwise" in raw else None,
+            otherwise=self._otherwise(side, name, raw),
         )
+
+    def _otherwise(self, side: str, name: str, raw: Raw) -> str | None:
+        wanted = raw.get("otherwise")
+        variants = raw.get("variants") or {}
+        if wanted is not None and wanted not in variants:
+            self._fail(f"/{side}/shapes/{name}/otherwise", f"no variant {wanted!r}")
+        return variants.get(wanted)
 
     def _field(self, side: str, name: str, written: str | Raw, default: Fact) -> Field:
         try:

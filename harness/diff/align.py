@@ -152,9 +152,9 @@ class _Aligner:
         for i in range(rows - 1, -1, -1):
             below, row, weight = best[i + 1], best[i], weights[i]
             for j in range(columns - 1, -1, -1):
-                skip = below[j] if below[j] > row[j + 1] else row[j + 1]
+                skip = max(row[j + 1], below[j])
                 both = below[j + 1] + weight[j]
-                row[j] = both if both > skip else skip
+                row[j] = max(skip, both)
         i = j = 0
         while i < rows and j < columns:
             if weights[i][j] and best[i][j] == best[i + 1][j + 1] + weights[i][j]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.diff.align import SAME, align
 from harness.diff.model import Aside, Aspect, Difference, DiffOptions, Kind, Message
@@ -14,8 +14,8 @@ from harness.findings import Change
 from harness.logs.model import Extent
 from harness.messages import Json, Side
 
-_ALIKE, _SHARED, _RENAMED = 300, 150, 440
-"""Likeness: of one type; what their equal fields add; all the same but the type."""
+_ALIKE, _SHARED, _RENAMED, _REFERS = 300, 140, 430, 50
+"""Likeness: of one type; what their equal fields add; all the same but the type; to refer to the same."""
 
 
 class Comparison:
@@ -27,7 +27,7 @@ class Comparison:
         self._counted = options.counted
 
     def lanes(self, a: Sequence[Message], b: Sequence[Message], echoes: Echoes) -> tuple[Difference, ...]:
-        """The differences of two lanes; each side's messages and joined streams have an order of their own."""
+        """The differences of two lanes; messages of each side and joined streams have orders of their own."""
         if self._alike(a, b):
             return ()
         groups: dict[tuple[Side | None, bool], tuple[list[Message], list[Message]]] = {}
@@ -47,8 +47,16 @@ class Comparison:
         )
 
     def _group(self, mine: list[Message], theirs: list[Message]) -> Iterable[Difference]:
-        keys_a, keys_b = [message.key for message in mine], [message.key for message in theirs]
-        matches = align(keys_a, keys_b, lambda i, j: _likeness(mine[i], theirs[j]))
+        refers_a = [self._referred(message, self._binder.of_a) for message in mine]
+        refers_b = [self._referred(message, self._binder.of_b) for message in theirs]
+        keys_a = [message.key + refers for message, refers in zip(mine, refers_a, strict=True)]
+        keys_b = [message.key + refers for message, refers in zip(theirs, refers_b, strict=True)]
+
+        def likeness(i: int, j: int) -> int:
+            alike = _likeness(mine[i], theirs[j])
+            return alike + _REFERS if alike and refers_a[i] == refers_b[j] else alike
+
+        matches = align(keys_a, keys_b, likeness)
         for i, j in matches:
             found = self._values(mine[i], theirs[j])
             if found:
@@ -57,11 +65,11 @@ class Comparison:
         lone: dict[str, list[Message]] = {}
         for j in range(len(theirs) - 1, -1, -1):
             if j not in paired_b:
-                lone.setdefault(theirs[j].key, []).append(theirs[j])
+                lone.setdefault(keys_b[j], []).append(theirs[j])
         for i, message in enumerate(mine):
             if i in paired_a:
                 continue
-            same = lone.get(message.key)
+            same = lone.get(keys_a[i])
             if same:
                 other = same.pop()
                 yield Difference(Kind.MOVED, (message,), (other,), self._values(message, other))
@@ -70,6 +78,14 @@ class Comparison:
         for left in lone.values():
             for message in left:
                 yield Difference(Kind.ONLY_B, (), (message,))
+
+    def _referred(self, message: Message, known: Callable[[str, object], str]) -> str:
+        """What a message refers to, for many say nothing else: a commit is known by its item."""
+        return "".join(
+            f" {aside.path} {known(aside.of, aside.value)}"
+            for aside in message.asides
+            if aside.aspect is Aspect.REFERENCE
+        )
 
     def _values(self, a: Message, b: Message) -> tuple[Change, ...]:
         a, b = line_up(a, b, lambda item: self._binder.partner("item", item))
@@ -181,8 +197,8 @@ def _likeness(a: Message, b: Message) -> int:
     """How alike two messages are whose keys differ."""
     if a.type == b.type:
         if Extent.ELIDED in (a.extent, b.extent):
-            return SAME // 2 - 1
-        shared = sum(name in b.body and value == b.body[name] for name, value in a.body.items())
-        return _ALIKE + _SHARED * shared // max(len(a.body), len(b.body))
+            return SAME // 2 - _REFERS - 1
+        shared = [name for name, value in a.body.items() if name in b.body and value == b.body[name]]
+        return _ALIKE + _SHARED * len(shared) // max(len(a.body), len(b.body))
     rest_a, rest_b = ({**message.body, "type": None} for message in (a, b))
     return _RENAMED if len(rest_a) > 1 and rest_a == rest_b else 0

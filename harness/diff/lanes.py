@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -96,10 +96,9 @@ class LaneSplitter:
             self._delta(entry, event, type_)
             return
         place = lane_of(side, event)
-        if place[0] is LaneKind.INPUT_AUDIO and side is not Side.SERVER:
-            if isinstance(event.get("audio"), str) or type_ == "input_audio_buffer.append":
-                self._append(entry, event)
-                return
+        if place[0] is LaneKind.INPUT_AUDIO and _is_append(side, event):
+            self._append(entry, event)
+            return
         lane = self._lane(place)
         _learn(lane, event)
         added = self._turn(side, event) if place[0] is LaneKind.INPUT_AUDIO else None
@@ -107,13 +106,14 @@ class LaneSplitter:
         if added is not None:
             if self._audio:
                 digest = Aside(Aspect.AUDIO, "appended", self._digest.shown)
-                message = replace(message, asides=(*message.asides, digest))
+                message = message._replace(asides=(*message.asides, digest))
             self._digest, self._append_lines = Digest(), []
         lane.messages.append(message)
 
     def end(self, close: Close | None) -> list[Lane]:
         """The lanes, in the order of their first entries."""
-        for stream in self._streams.values():
+        # By their types, and not by what came first, for that is chance too.
+        for stream in sorted(self._streams.values(), key=lambda stream: stream.type):
             self._lane(stream.place).messages.append(stream.message())
         if self._appended:
             body: Json = {"type": "input_audio_buffer.append", "audio_bytes": self._appended}
@@ -201,6 +201,7 @@ class _Stream:
         sound: bool | None,
     ) -> None:
         self.place = place
+        self.type = str(rest.get("type"))
         self._side = side
         self._rest = rest
         self._sound = sound
@@ -243,7 +244,7 @@ class _Stream:
         for name, values in self._own.items():
             aspect = _OF_CHUNKS[name]
             if aspect is None:
-                body[name] = [each for value in values for each in _listed(value)]
+                body[name] = [each for value in values if isinstance(value, list) for each in value] or None
             elif aspect in self._counted:
                 asides.append(Aside(aspect, name, values))
         if self._digest is not None:
@@ -253,10 +254,6 @@ class _Stream:
 
 _OF_CHUNKS = {"event_id": Aspect.ID, "obfuscation": Aspect.PADDING, "logprobs": None}
 """What is a single delta's own; None for content."""
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
 
 
 _REFERENCES = frozenset({Aspect.REFERENCE})
@@ -299,6 +296,13 @@ def lane_of(side: Side | None, event: Json) -> LaneId:
     if isinstance(event.get("session"), dict) or isinstance(event.get("conversation"), dict):
         return LaneKind.SESSION, None
     return LaneKind.OTHER, None
+
+
+def _is_append(side: Side | None, event: Json) -> bool:
+    """Whether an event of the input audio carries some, by whatever name."""
+    return side is not Side.SERVER and (
+        isinstance(event.get("audio"), str) or event.get("type") == "input_audio_buffer.append"
+    )
 
 
 def _id(value: object) -> str | None:

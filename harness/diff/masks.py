@@ -14,7 +14,7 @@ from harness.diff.model import PREVIOUS, Aside, Aspect, Message
 from harness.logs.model import Extent
 from harness.messages import Json, Side, decode_audio
 
-_PLACES: dict[str, tuple[Aspect, str]] = {
+_PLACES: dict[str, tuple[Aspect | None, str]] = {
     "event_id": (Aspect.ID, ""),
     "obfuscation": (Aspect.PADDING, ""),
     "expires_at": (Aspect.TIME, ""),
@@ -25,11 +25,9 @@ _PLACES: dict[str, tuple[Aspect, str]] = {
     "previous_item_id": (Aspect.REFERENCE, PREVIOUS),
     "call_id": (Aspect.REFERENCE, "call"),
     "conversation_id": (Aspect.REFERENCE, "conversation"),
+    **dict.fromkeys(("item", "session", "response", "conversation", "error", "part", "content"), (None, "")),
 }
-"""The fields of an event that are taken out, with what an id is the id of."""
-
-_HOLDERS = frozenset({"item", "session", "response", "conversation", "error", "part", "content"})
-"""The fields of an event that are looked into."""
+"""The fields of an event that are taken out, with what an id is the id of, and those that are looked into."""
 
 _ALWAYS = frozenset({Aspect.REFERENCE})
 
@@ -83,15 +81,14 @@ class _Asides:
         """One event without its asides; the event itself stays as it is."""
         body: Json = {}
         for name, value in event.items():
-            if name in _PLACES:
-                aspect, of = _PLACES[name]
-                if aspect in self._counted:
-                    self.found.append(Aside(aspect, name, value, of))
-            elif name in _HOLDERS and isinstance(value, dict):
+            place = _PLACES.get(name)
+            if place is None or (place[0] is None and not isinstance(value, dict)):
+                body[name] = value
+            elif place[0] is None:
                 body[name] = inner = dict(value)
                 self._look_into(name, inner, f"{name}.", side)
-            else:
-                body[name] = value
+            elif place[0] in self._counted:
+                self.found.append(Aside(place[0], name, value, place[1]))
         return body
 
     def _look_into(self, holder: str, value: Json, at: str, side: Side | None) -> None:

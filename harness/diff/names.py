@@ -121,7 +121,6 @@ def _fields(dialect: Dialect, other: Dialect, holder: str) -> tuple[tuple[str, s
         each.translation.session if holder == "session" else each.translation.response
         for each in (dialect, other)
     )
-    names = {row.canonical: row.wire for row in mine if row.canonical is not None}
-    paths = dict.fromkeys([*names, *(row.canonical for row in theirs if row.canonical is not None)])
-    found = [(path, names.get(path, path)) for path in paths]
-    return tuple((path, name) for path, name in found if name is not None)
+    names: dict[str, str | None] = {row.canonical: row.canonical for row in theirs if row.canonical}
+    names.update((row.canonical, row.wire) for row in mine if row.canonical)
+    return tuple((path, name) for path, name in names.items() if name is not None)

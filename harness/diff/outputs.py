@@ -74,4 +74,4 @@ def _renamed(message: Message, items: list[Any], names: dict[int, str], matched:
         elif number in matched:  # an item without a counterpart is reported as a whole
             rest = aside.path[len(_AT) :].partition("]")[2]
             asides.append(aside._replace(path=f"{_AT}{names[number]}{rest}"))
-    return replace(message, body={**message.body, "response": response}, asides=tuple(asides))
+    return message._replace(body={**message.body, "response": response}, asides=tuple(asides))

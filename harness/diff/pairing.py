@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from harness.diff.align import align
 from harness.diff.lanes import Lane, LaneKind
-from harness.diff.model import PREVIOUS, Aspect, Message
+from harness.diff.model import PREVIOUS
 
 _FLOOR, _SHARED = 100, 390
 """Of a lane's likeness: what its kind alone is worth, and what all its messages are."""
@@ -45,14 +45,7 @@ class Ids:
             if lane.id is not None and lane.kind in (LaneKind.ITEM, LaneKind.RESPONSE, LaneKind.CALL):
                 self.names.setdefault((_ID_OF[lane.kind], lane.id), f"{lane.kind} {lane.number}")
             if lane.kind is LaneKind.ITEM and lane.id is not None:
-                for message in lane.messages:
-                    self._order(lane.id, message)
-
-    def _order(self, item: str, message: Message) -> None:
-        for aside in message.asides:
-            if aside.path == "previous_item_id" and aside.value != item:
-                known = self.before.get(item)
-                self.before[item] = known if isinstance(known, str) else aside.value
+                self.before[lane.id] = _item_before(lane)
 
     def resolve(self, value: object) -> object:
         """For an item that the other side lacks, the one before it: so a gap is reported once."""
@@ -92,6 +85,18 @@ class Binder:
 
     def partner(self, of: str, a: str) -> str | None:
         return self._there.get((of, a))
+
+    def of_a(self, of: str, value: object) -> str:
+        """A text for an id of A that is the same for its partner; empty where neither is known."""
+        if of == PREVIOUS:
+            of, value = "item", self.a.resolve(value)
+        return value if isinstance(value, str) and (of, value) in self._there else ""
+
+    def of_b(self, of: str, value: object) -> str:
+        """The same for an id of B."""
+        if of == PREVIOUS:
+            of, value = "item", self.b.resolve(value)
+        return self._back.get((of, value), "") if isinstance(value, str) else ""
 
     def same(self, of: str, a: object, b: object) -> bool:
         """Whether two ids refer to the same; two that nothing is known of are taken at their word."""
@@ -170,9 +175,9 @@ class _Pairing:
         inside = {id(lane) for family in (*self._lone_a, *self._lone_b) for lane in family}
         left_a = [lane for lane in self._a[LaneKind.ITEM] if id(lane) not in paired]
         left_b = [lane for lane in self._b[LaneKind.ITEM] if id(lane) not in paired]
-        for choose in (lambda lane: not lane.response, lambda _: True):
-            mine = [lane for lane in left_a if choose(lane)]
-            theirs = [lane for lane in left_b if choose(lane)]
+        for homeless in (True, False):
+            mine = [lane for lane in left_a if not (homeless and lane.response)]
+            theirs = [lane for lane in left_b if not (homeless and lane.response)]
             for i, j in _match([[lane] for lane in mine], [[lane] for lane in theirs]):
                 if id(mine[i]) in inside and id(theirs[j]) in inside:
                     continue  # both go with a response that has no counterpart
@@ -281,8 +286,17 @@ def _bag(family: list[Lane], known: dict[int, Counter[str]]) -> Counter[str]:
 
 
 def _call_id(lane: Lane) -> str | None:
+    return _first_id(lane, "call") if "call" in lane.label or not lane.label else None
+
+
+def _item_before(lane: Lane) -> str | None:
+    """The item before one: from the first event that has one, for the service leaves it out later."""
+    return _first_id(lane, PREVIOUS)
+
+
+def _first_id(lane: Lane, of: str) -> str | None:
     for message in lane.messages:
         for aside in message.asides:
-            if aside.aspect is Aspect.REFERENCE and aside.of == "call" and isinstance(aside.value, str):
+            if aside.of == of and isinstance(aside.value, str):
                 return aside.value
     return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.dialects import Dialect
 from harness.diff.compare import Comparison, Echoes
 from harness.diff.lanes import Lane, LaneKind, split
 from harness.diff.model import Difference, DiffOptions, Kind, LaneDiff, SessionDiff, SideOf
 from harness.diff.names import Canonical, renames, to_canonical
 from harness.diff.pairing import LanePair, pair_lanes
-from harness.dialects import Dialect
 from harness.logs.model import Log, LogEntry
 
 _FOLDED = frozenset(
@@ -53,9 +53,7 @@ def diff_sessions(
     """
     options = options or DiffOptions()
     read_a, read_b = Canonical(a.entries, {}, ()), Canonical(b.entries, {}, ())
-    canonical = bool(
-        dialect_a and dialect_b and dialect_a.name != dialect_b.name and not options.as_wire
-    )
+    canonical = bool(dialect_a and dialect_b and dialect_a.name != dialect_b.name and not options.as_wire)
     if canonical and dialect_a and dialect_b:
         read_a, read_b = to_canonical(a, dialect_a, dialect_b), to_canonical(b, dialect_b, dialect_a)
     sessions_a, sessions_b = _sessions(read_a.entries), _sessions(read_b.entries)
@@ -155,4 +153,3 @@ def _name(pair: LanePair, *, of_a: bool) -> str | None:
     if lane.label:
         name += f", {lane.label}"
     return name if lane.home is None else f"response {lane.home}, {name}"
-

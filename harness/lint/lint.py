@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.dialects import Dialect, Evidence, bundled_dialect, dialect_names
 from harness.findings import Basis, Finding, Severity
-from harness.lint.client import client_findings
+from harness.lint.audio import decoded_size
+from harness.lint.client import APPEND, client_findings
+from harness.lint.hearing import Hearing
 from harness.lint.order import OrderJudge
-from harness.lint.pace import pace_findings
+from harness.lint.pace import Append, pace_findings
 from harness.lint.server import server_findings
+from harness.lint.shown import ADDED, DONE, Shown
 from harness.logs.model import Extent, Log, LogEntry
 from harness.messages import Json, Side
 from harness.translation import Translator
+
+_CREATED = "conversation.item.created"
+_VARYING = re.compile(r"\w*\d\w*")
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,11 @@ class LintReport:
 def lint_log(log: Log, dialect: Dialect) -> LintReport:
     """Judges every message of a log, and the sessions they make."""
     findings = list(_unreadable(log.entries))
-    for number in sorted({entry.session for entry in log.entries}):
-        findings.extend(_session_findings([e for e in log.entries if e.session == number], dialect))
+    sessions: dict[int, list[LogEntry]] = {}
+    for entry in log.entries:
+        sessions.setdefault(entry.session, []).append(entry)
+    for _, entries in sorted(sessions.items()):
+        findings.extend(_session_findings(entries, dialect, clocked=_has_clock(log)))
     readable = [entry for entry in log.entries if entry.event is not None]
     return LintReport(
         path=log.path,
@@ -59,7 +68,7 @@ def lint_log(log: Log, dialect: Dialect) -> LintReport:
         server_events=sum(entry.side is Side.SERVER for entry in readable),
         elided=sum(entry.extent is not Extent.WHOLE for entry in readable),
         unreadable=len(log.entries) - len(readable),
-        sessions=len({entry.session for entry in log.entries}),
+        sessions=len(sessions),
         found=_gathered(findings),
     )
 
@@ -89,76 +98,127 @@ def _unreadable(entries: Iterable[LogEntry]) -> Iterator[Finding]:
             )
 
 
-def _session_findings(entries: Sequence[LogEntry], dialect: Dialect) -> Iterator[Finding]:
+def _session_findings(entries: Sequence[LogEntry], dialect: Dialect, *, clocked: bool) -> Iterator[Finding]:
     translator = Translator(dialect)
-    gaps = any(entry.event is None or entry.extent is not Extent.WHOLE for entry in entries)
-    types = Counter(entry.event["type"] for entry in entries if entry.event is not None)
-    judge = OrderJudge(dialect, gaps=gaps, parts_shown=bool(types["response.content_part.added"]))
-    appends: list[tuple[int, float | None, str]] = []
-    session: Json = {}
-    yield from _created_for_added(types, entries, dialect)
+    shown = _shown(entries, dialect)
+    judge = OrderJudge(dialect, shown)
+    hearing = Hearing(dialect)
+    appends: list[Append] = []
+    yield from _created_for_added(entries, dialect)
     for entry in entries:
         event = entry.event
         if event is None or entry.side is None:
             continue
         if entry.side is Side.CLIENT:
-            yield from client_findings(dialect, entry)
-            if event["type"] in ("session.update", "transcription_session.update"):
+            yield from client_findings(dialect, entry, hearing.rate)
+            if event["type"] == APPEND:
+                appends.append(Append(entry.line, entry.t, _size(entry), hearing.rate))
+            elif event["type"] in ("session.update", "transcription_session.update"):
                 judge.update_sent()
-            if event["type"] == "input_audio_buffer.append" and isinstance(event.get("audio"), str):
-                appends.append((entry.line, entry.t, event["audio"]))
+                hearing.asked(_session_of(translator.to_canonical(Side.CLIENT, event).events[0]))
             continue
         yield from server_findings(dialect, entry)
         if entry.extent is not Extent.WHOLE or event["type"] not in dialect.server.events:
             continue  # a name of another dialect has been named; its order is another dialect's too
         for canonical in translator.to_canonical(Side.SERVER, event).events:
-            if canonical["type"] == "session.updated" and isinstance(canonical.get("session"), dict):
-                session = canonical["session"]
+            if canonical["type"] in ("session.created", "session.updated"):
+                hearing.told(_session_of(canonical))
             yield from judge.take(canonical, entry.line)
-    yield from pace_findings(appends, session)
+    if clocked:
+        yield from pace_findings(appends)
+    names = {
+        entry.event["type"] for entry in entries if entry.event is not None and entry.side is Side.SERVER
+    }
+    if shown.filtered and not shown.gaps and names <= dialect.server.events.keys() - {_CREATED}:
+        yield _filtered(shown, entries)
 
 
-def _created_for_added(
-    types: Counter[str], entries: Sequence[LogEntry], dialect: Dialect
-) -> Iterator[Finding]:
+def _shown(entries: Sequence[LogEntry], dialect: Dialect) -> Shown:
+    """Which of the service's events the log has, under their canonical names."""
+    types = {
+        entry.event["type"] for entry in entries if entry.event is not None and entry.side is Side.SERVER
+    }
+    names, listed = dialect.translation.events, dialect.server.events
+    separate = dialect.translation.item_done == "separate"
+    return Shown(
+        frozenset(names.get(type_, type_) for type_ in types if type_ in listed),
+        gaps=any(entry.event is None or entry.extent is not Extent.WHOLE for entry in entries),
+        item_done=separate,
+        foreign=not types <= listed.keys() or (separate and _CREATED in types),
+    )
+
+
+def _filtered(shown: Shown, entries: Sequence[LogEntry]) -> Finding:
+    hidden = ", ".join(shown.hidden)
+    return Finding(
+        code="log.filtered",
+        severity=Severity.NOTE,
+        path="(log)",
+        message="kinds of events are missing throughout that belong to those that are there: the log was "
+        "filtered, so nothing is said of what should have come first.",
+        expected="every event of the session",
+        actual=f"none of {hidden}",
+        basis=(Basis(Evidence.DOCUMENTED, "the service can filter what a browser gets (webrtcfilter=on)"),),
+        mend="capture every event, if the order is what you want judged",
+        at=entries[0].line,
+    )
+
+
+def _session_of(event: Json) -> Json:
+    session = event.get("session")
+    return session if isinstance(session, dict) else {}
+
+
+def _size(entry: LogEntry) -> int:
+    if entry.audio_bytes is not None:
+        return entry.audio_bytes
+    audio = (entry.event or {}).get("audio")
+    return decoded_size(audio) if isinstance(audio, str) else 0
+
+
+def _has_clock(log: Log) -> bool:
+    """Whether its times are those of its traffic: a cassette says where it made them up."""
+    notes = dict(log.provenance)
+    return notes.get("kind") != "constructed" and "made up" not in notes.get("times", "")
+
+
+def _created_for_added(entries: Sequence[LogEntry], dialect: Dialect) -> Iterator[Finding]:
     """`.created` where the dialect has `.added` and `.done`: still in published unions, never seen alone."""
-    created = "conversation.item.created"
-    if created not in dialect.server.events or not types[created] or types["conversation.item.added"]:
+    listed = dialect.server.events
+    if _CREATED not in listed or dialect.translation.item_done != "separate":
         return
-    if dialect.translation.item_done != "separate":
+    alone = [entry for entry in entries if entry.event is not None and entry.event["type"] == _CREATED]
+    if not alone or any(entry.event is not None and entry.event["type"] == ADDED for entry in entries):
         return
-    fact = dialect.server.events[created].fact
-    for entry in entries:
-        if entry.event is not None and entry.event["type"] == created:
-            yield Finding(
-                code="rename.server-event",
-                severity=Severity.FAIL,
-                path="type",
-                message=f"items are announced with {created!r} alone; {dialect.name} says "
-                "'conversation.item.added', and 'conversation.item.done' when the item is whole.",
-                expected="conversation.item.added, conversation.item.done",
-                actual=created,
-                basis=(Basis(fact.evidence, fact.note or fact.source),),
-                mend="judge the log as the dialect it is of, or translate it",
-                at=entry.line,
-            )
+    facts = (listed[_CREATED].fact, listed[ADDED].fact)
+    for entry in alone:
+        yield Finding(
+            code="rename.server-event",
+            severity=Severity.FAIL,
+            path="type",
+            message=f"items are announced with {_CREATED!r} alone; {dialect.name} says {ADDED!r}, "
+            f"and {DONE!r} when the item is whole.",
+            expected=f"{ADDED}, {DONE}",
+            actual=_CREATED,
+            basis=tuple(Basis(fact.evidence, fact.note or fact.source) for fact in facts),
+            mend="judge the log as the dialect it is of, or translate it",
+            at=entry.line,
+        )
 
 
 def _gathered(findings: Iterable[Finding]) -> tuple[Linted, ...]:
     """Findings that say the same of several lines, as one; the worst first."""
-    lines: dict[tuple[str, str, str], list[int]] = {}
-    first: dict[tuple[str, str, str], Finding] = {}
+    lines: dict[tuple[str, str, str, str], list[int]] = {}
+    first: dict[tuple[str, str, str, str], Finding] = {}
     for finding in findings:
-        key = (finding.code, _plain(finding.path), _plain(finding.message))
+        key = (finding.code, finding.severity, _plain(finding.path), _plain(finding.message))
         first.setdefault(key, finding)
         lines.setdefault(key, []).append(finding.at or 0)
     ranks = list(Severity)
-    made = [
-        Linted(replace(first[key], at=found[0]), tuple(dict.fromkeys(found))) for key, found in lines.items()
-    ]
+    made = [Linted(first[key], tuple(sorted(set(found)))) for key, found in lines.items()]
     return tuple(sorted(made, key=lambda one: (ranks.index(one.finding.severity), one.lines[0])))
 
 
 def _plain(text: str) -> str:
-    """Without the numbers of array elements, which differ from line to line."""
-    return "".join(character for character in text if not character.isdigit())
+    """Without what differs from line to line: ids, numbers of elements, sizes."""
+    return _VARYING.sub("", text)

@@ -35,7 +35,7 @@ class Absent:
             losses.append(Loss("previous_item_id", _LEFT_OUT))
             while self._is_gone(event["previous_item_id"]):
                 event["previous_item_id"] = self._before[event["previous_item_id"]]
-        place = event.get("output_index")
+        place: Any = event.get("output_index")
         gone = sum(index < place for index in self._gone(event)) if isinstance(place, int) else 0
         if gone:
             event["output_index"] = place - gone

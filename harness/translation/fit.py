@@ -59,7 +59,7 @@ class _Walk:
         self.made_up: list[str] = []
 
     def event(self, event: Json) -> Json:
-        head = {name: event[name] for name in ("type", "event_id") if name in event}
+        head: Json = {name: event[name] for name in ("type", "event_id") if name in event}
         body = {name: value for name, value in event.items() if name not in head}
         shape = self.vocabulary.shapes[self.vocabulary.events[event["type"]].shape]
         return {**head, **self.object(shape, body, "")}

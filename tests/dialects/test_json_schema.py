@@ -13,12 +13,13 @@ from harness.dialects import (
     Refusal,
     bundled_dialect,
     compiled_schema,
+    dialect_names,
     event_schema,
     judge_client_event,
 )
 from harness.messages import Side
 
-NAMES = ("azure-2024-10-01-preview", "azure-v1")
+NAMES = dialect_names()
 
 TOOLS = [{"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}}]
 VAD = {"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200}
@@ -64,20 +65,24 @@ COMMON: list[dict[str, Any]] = [
         "type": "conversation.item.create",
         "item": {"type": "function_call_output", "call_id": "c", "output": "{}"},
     },
-    {"type": "conversation.item.create", "item": {"type": "function_call", "name": "f", "arguments": "{}"}},
+    {"type": "conversation.item.create", "item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}},
 ]
-VALID = {
-    NAMES[0]: [
+def valid(name: str) -> list[dict[str, Any]]:
+    if "session_realtime" in bundled_dialect(name).client.shapes:
+        return [
+            *COMMON,
+            {"type": "session.update", "session": NESTED},
+            {"type": "session.update", "session": {"type": "transcription", "audio": {"input": {}}}},
+            {"type": "response.create", "response": {"output_modalities": ["text"], "metadata": {"a": "b"}}},
+        ]
+    return [
         *COMMON,
         {"type": "session.update", "session": FLAT},
         {"type": "response.create", "response": {"modalities": ["text", "audio"], "tools": TOOLS}},
-    ],
-    NAMES[1]: [
-        *COMMON,
-        {"type": "session.update", "session": NESTED},
-        {"type": "response.create", "response": {"output_modalities": ["text"], "metadata": {"a": "b"}}},
-    ],
-}
+    ]
+
+
+VALID = {name: valid(name) for name in NAMES}
 
 
 def refused(dialect: Dialect, event: dict[str, Any]) -> list[Refusal]:

@@ -265,7 +265,6 @@ def test_a_name_in_recorded_that_no_table_has_is_refused_by_its_place(
     assert caught.value.line is not None
 
 
-@pytest.mark.xfail(strict=True, reason="load.py hands `recorded` down: see the report to the owner")
 def test_a_dialect_does_not_inherit_the_captures_of_the_one_it_builds_on(load: Any) -> None:
     dialect = load({**small(), "extends": "openai-beta"})
 

@@ -76,8 +76,9 @@ def _changed(event: dict[str, Any], entries: list[Entry], source: random.Random)
 
 
 def _renamed(event: dict[str, Any], entries: list[Entry], source: random.Random) -> dict[str, Any]:
-    head, _, tail = event["type"].rpartition(".")
-    return {**copy.deepcopy(event), "type": f"{head}_v2.{tail}" if source.random() < 0.5 else f"{event['type']}_v2"}
+    head, *middle, tail = event["type"].split(".")
+    middle = [*middle[:-1], f"new_{middle[-1]}"] if middle else []
+    return {**copy.deepcopy(event), "type": ".".join([head, *middle, tail if middle else f"new_{tail}"])}
 
 
 def _misdirected(event: dict[str, Any], entries: list[Entry], source: random.Random) -> dict[str, Any] | None:

@@ -75,7 +75,9 @@ class Talk:
 
     def in_conversation(self, item: dict[str, Any]) -> None:
         for half in ("added", "done"):
-            self.server(f"conversation.item.{half}", previous_item_id=self.last_item, item=copy.deepcopy(item))
+            self.server(
+                f"conversation.item.{half}", previous_item_id=self.last_item, item=copy.deepcopy(item)
+            )
         self.last_item = item["id"]
 
     def said(self, words: str, chunks: int = 4) -> None:
@@ -84,7 +86,10 @@ class Talk:
             self.client("input_audio_buffer.append", audio=self.audio())
         self.client("input_audio_buffer.commit")
         item = self.item(
-            type="message", role="user", status="completed", content=[{"type": "input_audio", "transcript": None}]
+            type="message",
+            role="user",
+            status="completed",
+            content=[{"type": "input_audio", "transcript": None}],
         )
         self.server("input_audio_buffer.committed", previous_item_id=self.last_item, item_id=item["id"])
         self.in_conversation(item)
@@ -153,9 +158,7 @@ class Talk:
         self.server("conversation.item.added", previous_item_id=self.last_item, item=copy.deepcopy(item))
         part = {**about, "item_id": item["id"], "call_id": item["call_id"]}
         for start in range(0, len(arguments), 5):
-            self.server(
-                "response.function_call_arguments.delta", **part, delta=arguments[start : start + 5]
-            )
+            self.server("response.function_call_arguments.delta", **part, delta=arguments[start : start + 5])
         self.server("response.function_call_arguments.done", **part, arguments=arguments)
         return self._done({**item, "status": "completed", "arguments": arguments}, about)
 
@@ -209,8 +212,8 @@ def with_other_chunks(entries: Iterable[Entry], seed: int = 5) -> list[Entry]:
     """The same session with its deltas and its audio cut elsewhere, and other padding and times."""
     source = random.Random(seed)
     found: list[Entry] = []
-    for side, event in entries:
-        event = copy.deepcopy(event)
+    for side, original in entries:
+        event = copy.deepcopy(original)
         if "obfuscation" in event:
             event["obfuscation"] = "y" * source.randrange(20)
         if isinstance(event.get("session"), dict) and "expires_at" in event["session"]:

@@ -166,7 +166,11 @@ def errors_of(cause: Cause, dialect: str) -> list[Json]:
 def test_a_refusal_is_produced_from_the_event_that_causes_it(cause: Cause, dialect: str) -> None:
     (error,) = errors_of(cause, dialect)
 
-    assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", cause.code, cause.param)
+    assert (error["type"], error["code"], error["param"]) == (
+        "invalid_request_error",
+        cause.code,
+        cause.param,
+    )
     assert error["message"].startswith(cause.message) if cause.prefix else error["message"] == cause.message
     if cause.event_id == "absent":
         assert "event_id" not in error

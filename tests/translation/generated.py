@@ -18,8 +18,8 @@ PLAIN: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "null": st.none(),
     "object": st.dictionaries(st.sampled_from(["a", "b"]), st.integers(0, 3) | PROSE, max_size=2),
-    "array": st.just([]),
-    "any": st.none() | st.booleans() | PROSE,
+    "array": st.lists(PROSE, max_size=2),
+    "any": st.none() | st.booleans() | PROSE | st.lists(PROSE, max_size=2),
 }
 DEEPEST = 6
 
