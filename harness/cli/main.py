@@ -1,8 +1,8 @@
 """The command line: what can be asked for, and what each answer means to the shell.
 
 Exit codes: 0 as expected; 1 a case failed or was not proven beyond the
-baseline, or a baseline entry is stale, or two sessions differ; 2 wrong usage, a broken file, or a fault
-of the harness; 130 interrupted.
+baseline, or a baseline entry is stale, or two sessions differ; 2 wrong usage,
+a broken file, or a fault of the harness; 130 interrupted.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def _judge_field(vocabulary: Vocabulary, spec: Field, value: Any, path: str) -> 
 
 
 def _judge_elements(vocabulary: Vocabulary, spec: Field, value: list[Any], path: str) -> Iterator[Judgement]:
-    for index, element in enumerate(value):
+    for index, element in enumerate(value) if spec.of else ():  # without a kind, any element will do
         at = f"{path}[{index}]"
         if not _is_of(vocabulary, spec.of, element):
             yield Refusal("invalid_type", at, element, " or ".join(spec.of), spec.fact)

@@ -199,6 +199,6 @@ def _likeness(a: Message, b: Message) -> int:
         if Extent.ELIDED in (a.extent, b.extent):
             return SAME // 2 - _REFERS - 1
         shared = [name for name, value in a.body.items() if name in b.body and value == b.body[name]]
-        return _ALIKE + _SHARED * len(shared) // max(len(a.body), len(b.body))
+        return _ALIKE + _SHARED * len(shared) // max(len(a.body), len(b.body), 1)
     rest_a, rest_b = ({**message.body, "type": None} for message in (a, b))
     return _RENAMED if len(rest_a) > 1 and rest_a == rest_b else 0

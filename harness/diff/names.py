@@ -98,9 +98,9 @@ class _Reader:
             if item.get("role") != "assistant" or not isinstance(content, list):
                 continue
             for part in content:
-                name = part.get("type") if isinstance(part, dict) else None
-                if isinstance(name, str):
-                    self.names.setdefault(("part", parts.get(name, name)), name)
+                kind = part.get("type") if isinstance(part, dict) else None
+                if isinstance(kind, str):
+                    self.names.setdefault(("part", parts.get(kind, kind)), kind)
 
 
 def _half(entry: LogEntry, event: Json, events: tuple[Json, ...]) -> LogEntry:
@@ -122,5 +122,5 @@ def _fields(dialect: Dialect, other: Dialect, holder: str) -> tuple[tuple[str, s
         for each in (dialect, other)
     )
     names: dict[str, str | None] = {row.canonical: row.canonical for row in theirs if row.canonical}
-    names.update((row.canonical, row.wire) for row in mine if row.canonical)
+    names |= {row.canonical: row.wire for row in mine if row.canonical}
     return tuple((path, name) for path, name in names.items() if name is not None)

@@ -180,7 +180,7 @@ class OrderJudge:
             if self.sure:
                 yield from self._frame(line, f"{type_} comes before response.created.")
             known = self.responses[response_id] = _Response(None, None)
-        elif known.done and type_ in _FRAMED and not known.foreign:
+        elif known.done and type_ in _FRAMED and not known.foreign and _known_kind(event):
             yield from self._frame(line, f"{type_} comes after response.done.")
         if type_ == FINISHED:
             yield from self._finished(known, body if isinstance(body, dict) else {}, line)

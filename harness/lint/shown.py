@@ -21,7 +21,7 @@ PART_DONE = "response.content_part.done"
 COMMITTED = "input_audio_buffer.committed"
 TRANSCRIPT = "response.output_audio_transcript.delta"
 
-_ENDS = {CREATED: FINISHED, ITEM_ADDED: ITEM_DONE, PART_ADDED: PART_DONE, ADDED: DONE}
+_ENDS = {CREATED: FINISHED, ITEM_ADDED: ITEM_DONE, PART_ADDED: PART_DONE}
 """What ends the thing that an event begins."""
 _ITEM_EVENTS = frozenset({ITEM_ADDED, ITEM_DONE})
 _PART_STREAMS = ("response.output_text.", "response.output_audio.", "response.output_audio_transcript.")
@@ -48,7 +48,7 @@ class Shown:
     def filtered(self) -> bool:
         """Whether somebody left kinds of events out: two at least, or one together with its counterpart."""
         hidden = self.hidden
-        return len(hidden) > 1 or any(_ENDS.get(name, name) not in {*self.types, DONE} for name in hidden)
+        return len(hidden) > 1 or any(name in _ENDS and _ENDS[name] not in self.types for name in hidden)
 
     @property
     def whole(self) -> bool:
@@ -62,7 +62,8 @@ class Shown:
             yield ADDED
         if ITEM_DONE in self.types and self.item_done:
             yield DONE
-        if self.types & {ITEM_DONE, PART_ADDED, PART_DONE} or self._streams(_STREAMS):
+        ends_alone = FINISHED in self.types and CREATED not in self.types
+        if ends_alone or self.types & {ITEM_DONE, PART_ADDED, PART_DONE} or self._streams(_STREAMS):
             yield ITEM_ADDED
         if PART_DONE in self.types or self._streams(_PART_STREAMS):
             yield PART_ADDED

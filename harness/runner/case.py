@@ -136,6 +136,8 @@ def _basis(plan: CasePlan) -> Basis:
     header = plan.cassette.header
     host = dict(header.origin).get("host_class")
     published = header.provenance is Provenance.IMPORTED and host in (None, "azure")
+    if "translated_from" in dict(header.origin):
+        return Basis(Evidence.ANALOGOUS, f"cassette translated from {dict(header.origin)['translated_from']}")
     real = published or (header.provenance is Provenance.RECORDED and host == "azure")
     source = f"{header.provenance} cassette {plan.dialect.name}/{header.scenario}"
     if host is not None:

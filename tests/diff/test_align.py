@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ def longest_common(one: list[str], other: list[str]) -> int:
 
 
 def rises(match: list[tuple[int, int]]) -> bool:
-    return all(i < k and j < m for (i, j), (k, m) in zip(match, match[1:], strict=False))
+    return all(i < k and j < m for (i, j), (k, m) in pairwise(match))
 
 
 @given(KEYS, KEYS)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from harness.bundled import cassettes_folder
 from harness.cassette import Close
+from harness.dialects import Dialect, bundled_dialect
 from harness.diff import DiffOptions, Kind, SessionDiff, diff_sessions, text_lines, to_json
-from harness.dialects import Dialect
 from harness.logs import Extent, Log, LogEntry, read_log
 from harness.messages import Side
 from harness.validation import bundled_schema
@@ -357,7 +357,17 @@ def test_sessions_of_one_file_are_compared_one_by_one() -> None:
                 st.none()
                 | st.booleans()
                 | st.integers(0, 2)
-                | st.sampled_from(["x", "", "error", "a.delta"]),
+                | st.sampled_from(
+                    [
+                        "x",
+                        "",
+                        "error",
+                        "a.delta",
+                        "session.update",
+                        "response.output_item.added",
+                        "conversation.item.created",
+                    ]
+                ),
                 lambda inner: (
                     st.lists(inner, max_size=2)
                     | st.dictionaries(st.sampled_from(["id", "type", "output", "content"]), inner, max_size=2)
@@ -378,6 +388,7 @@ def test_events_of_any_shape_are_compared(events: list[dict[str, Any]], source: 
     other = log(source.sample(events, len(events)))
 
     assert diff_sessions(one, one).same
+    diff_sessions(one, other, dialect_a=bundled_dialect("openai-beta"), dialect_b=bundled_dialect("azure-v1"))
     diff = diff_sessions(one, other, DiffOptions(ids=True, audio=True, times=True, obfuscation=True))
     assert bundled_schema("diff").problems(to_json(diff)) == []
     assert all(line.isprintable() for line in text_lines(diff))

@@ -204,6 +204,17 @@ def test_the_parts_of_a_finished_answer_are_renamed_too() -> None:
     assert made["response"]["output"][0]["content"][0]["type"] == "output_audio"
 
 
+@pytest.mark.parametrize("name", ["output_text", "output_audio"])
+def test_a_canonical_part_name_on_a_wire_that_has_its_own_is_named_as_lost(name: str) -> None:
+    event = output("done", "m")
+    event["item"]["content"] = [{"type": "text", "text": "x"}, {"type": name}]
+
+    found = Translator(PREVIEW).to_canonical(Side.SERVER, event)
+
+    assert [loss.path for loss in found.losses] == ["item.content[1].type"]
+    assert [part["type"] for part in found.events[0]["item"]["content"]] == ["output_text", name]
+
+
 @pytest.mark.parametrize("role", ["user", "system"])
 def test_the_parts_of_other_items_keep_their_names(role: str) -> None:
     event = created("a", role=role)
