@@ -126,10 +126,7 @@ def _session_findings(entries: Sequence[LogEntry], dialect: Dialect, *, clocked:
             yield from judge.take(canonical, entry.line)
     if clocked:
         yield from pace_findings(appends)
-    names = {
-        entry.event["type"] for entry in entries if entry.event is not None and entry.side is Side.SERVER
-    }
-    if shown.filtered and not shown.gaps and names <= dialect.server.events.keys() - {_CREATED}:
+    if judge.opened and shown.filtered and not shown.gaps and not shown.foreign:
         yield _filtered(shown, entries)
 
 
