@@ -32,6 +32,8 @@ class _Response:
     done: bool = False
     outputs: list[tuple[object, str]] = field(default_factory=list)
     """The items of `response.output_item.done`, with their index."""
+    items: list[str] = field(default_factory=list)
+    """The items of `response.output_item.added`."""
     foreign: bool = False
     """Holds an item of a kind whose order nobody knows."""
     owed: list[Finding] = field(default_factory=list)
@@ -213,12 +215,14 @@ class OrderJudge:
         if body.get("status") != "completed":
             return
         yield from known.owed
+        if self.sure:
+            yield from self.parts.left_open(known.items, line)
         output = body.get("output")
         if (
             known.created is None
             or known.foreign
             or not self.shown.whole
-            or ITEM_DONE not in self.shown.types
+            or (ITEM_DONE not in self.shown.types and not (self.sure and ITEM_ADDED in self.shown.types))
             or not isinstance(output, list)
         ):
             return
@@ -262,7 +266,12 @@ class OrderJudge:
                     "item.id",
                     "an item is added to the conversation before response.output_item.added.",
                 )
+            elif known.announced and known.known:
+                yield from self._finding(
+                    "item-added", line, "type", "response.output_item.added comes twice."
+                )
             known.announced = True
+            response.items.append(item_id)
             return
         response.outputs.append((event.get("output_index"), item_id))
         owes = self.separate and self.sure and known.known and known.announced
@@ -278,6 +287,13 @@ class OrderJudge:
         known = self.items.setdefault(item_id, _Item())
         known.known = known.known and _known_kind(event)
         if type_ == ADDED:
+            # An item that the client made may be made again under its id, once it is done.
+            if (
+                known.added is not None
+                and known.known
+                and (known.announced or (self.separate and not known.done))
+            ):
+                yield from self._finding("item-added", line, "type", "an item is added twice.")
             known.added, known.line, known.done = self.events, line, False
             stages = self.speech.get(item_id, [])
             if stages and COMMITTED not in stages and COMMITTED in self.shown.types and self.shown.whole:

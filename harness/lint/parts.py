@@ -59,15 +59,32 @@ class PartJudge:
         place = (item_id, index if isinstance(index, int) else 0)
         type_: str = event["type"]
         if type_ == PART_ADDED:
+            if self._open.get(place):
+                yield from self.out_of_frame(line, f"{type_} comes twice for one part.")
             self._open[place] = True
         elif type_ == PART_DONE:
             if not self._open.get(place, not sure):
                 yield from self.out_of_frame(line, f"{type_} comes for a part that is not open.")
             self._open[place] = False
+            if sure:
+                owed.extend(self._streams_open(place, line))
         elif type_ in _DELTAS:
             yield from self._delta(event, _DELTAS[type_], place, line, sure=sure)
         else:
             yield from self._done(event, _DONES[type_], place, line, sure=sure, owed=owed)
+
+    def left_open(self, items: Iterable[str], line: int) -> Iterator[Finding]:
+        """Parts of a response's items that were added and never done, now that it is complete."""
+        for (item_id, _), is_open in self._open.items():
+            if is_open and item_id in items:
+                yield from self.out_of_frame(line, "response.done comes while a part of it is open.")
+
+    def _streams_open(self, place: tuple[str, int], line: int) -> Iterator[Finding]:
+        for delta, kind in _DELTAS.items():
+            stream = self._streams.get((kind, *place))
+            if stream is not None and stream.deltas and not stream.done:
+                done = delta.removesuffix("delta") + "done"
+                yield from self.out_of_frame(line, f"{PART_DONE} comes without {done}.")
 
     def out_of_frame(self, line: int, message: str) -> Iterable[Finding]:
         return self._report("part-frame", line, "content_index", message)

@@ -65,6 +65,8 @@ class Shown:
         ends_alone = FINISHED in self.types and CREATED not in self.types
         if ends_alone or self.types & {ITEM_DONE, PART_ADDED, PART_DONE} or self._streams(_STREAMS):
             yield ITEM_ADDED
+        if FINISHED in self.types:
+            yield from (end for start, end in _ENDS.items() if start in self.types)
         if PART_DONE in self.types or self._streams(_PART_STREAMS):
             yield PART_ADDED
 

@@ -124,6 +124,18 @@ class TestAnItem:
         said = without(spoken(dialect), "response.output_item.added")
         assert "order.part-frame" in failing(judged(said, dialect))
 
+    def test_is_announced_once(self, dialect: str) -> None:
+        assert_only(twice(spoken(dialect), "response.output_item.added"), dialect, "order.item-added")
+
+    def test_joins_the_conversation_once(self, dialect: str) -> None:
+        said = spoken(dialect)
+        at = place(said, "response.output_item.added") + 1
+        assert_only([*said[: at + 1], *said[at:]], dialect, "order.item-added")
+
+    def test_is_done_before_its_response(self, dialect: str) -> None:
+        said = without(spoken(dialect), "response.output_item.done")
+        assert "order.output-listed" in failing(judged(said, dialect))
+
 
 class TestAnItemThatIsDone:
     @pytest.mark.parametrize("nth", [0, 1])
@@ -169,6 +181,16 @@ class TestAPart:
         done, delta = on(dialect, f"{kind}.done"), on(dialect, f"{kind}.delta")
         said = moved(spoken(dialect), done, delta, 0)
         assert "order.part-frame" in failing(judged(said, dialect))
+
+    def test_is_added_once(self, dialect: str) -> None:
+        assert_only(twice(spoken(dialect), "response.content_part.added"), dialect, "order.part-frame")
+
+    def test_is_done_before_its_response(self, dialect: str) -> None:
+        assert_only(without(spoken(dialect), "response.content_part.done"), dialect, "order.part-frame")
+
+    @pytest.mark.parametrize("kind", ["response.output_audio", "response.output_audio_transcript"])
+    def test_is_not_done_before_its_streams_are(self, dialect: str, kind: str) -> None:
+        assert_only(without(spoken(dialect), on(dialect, f"{kind}.done")), dialect, "order.part-frame")
 
     def test_is_done_after_its_streams(self, dialect: str) -> None:
         said = moved(spoken(dialect), "response.content_part.done", on(dialect, "response.output_audio.done"))
@@ -287,7 +309,8 @@ def test_responses_outside_the_conversation_may_run_side_by_side() -> None:
 
 
 def test_a_filter_leaves_out_two_kinds_or_a_kind_and_its_counterpart() -> None:
-    lane = frozenset({"response.output_item.added", "conversation.item.added"})
+    outputs = frozenset({"response.output_item.added", "response.output_item.done"})
+    lane = outputs | {"conversation.item.added", "conversation.item.done"}
     assert Shown(lane).filtered
     assert not Shown(lane | {"response.done"}).filtered
     assert not Shown(lane | {"response.created"}).filtered
