@@ -15,7 +15,9 @@ from harness.scenario import Text, load_scenario
 from tests.cases import SCENARIOS, scenario
 from tests.talk import GA, PREVIEW, assert_orders, assert_valid
 
-every = pytest.mark.parametrize(("dialect", "name"), [(d, s) for d in default_dialect_names() for s in SCENARIOS])
+every = pytest.mark.parametrize(
+    ("dialect", "name"), [(d, s) for d in default_dialect_names() for s in SCENARIOS]
+)
 
 
 @every

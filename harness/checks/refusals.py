@@ -45,9 +45,9 @@ _SAID: dict[str, Callable[[Dialect, Refusal], str]] = {
         f"{r.path} was not translated: {d.name} asks for modalities in {r.instead!r}."
     ),
     "modality.value": lambda d, r: f"{r.value!r} is no combination {d.name} has.",
-    "session.unknown-parameter": lambda d, r: f"the service knows no {r.path!r}.",
-    "session.missing-parameter": lambda d, r: f"{r.path} is required and missing.",
-    "session.invalid-value": lambda d, r: f"{r.path} is {r.value!r}, expected {r.expected}.",
+    "session.unknown-parameter": lambda _, r: f"the service knows no {r.path!r}.",
+    "session.missing-parameter": lambda _, r: f"{r.path} is required and missing.",
+    "session.invalid-value": lambda _, r: f"{r.path} is {r.value!r}, expected {r.expected}.",
 }
 
 

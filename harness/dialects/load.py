@@ -14,7 +14,6 @@ from harness.documents import Document, read_document
 from harness.exceptions import DialectFault, UsageFault
 from harness.validation import bundled_schema, check_document, subschema
 
-
 _OWN = ("recorded", "contested", "by_default")
 """What is true of one dialect and not of those that build on it."""
 

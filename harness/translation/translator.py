@@ -108,7 +108,7 @@ class Translator:
             if self.dialect.service.item_object and item.get("object") == self.dialect.service.item_object:
                 del item["object"]
         twin = self.dialect.service.content_part_copy
-        if twin and "part" in event and event.get(twin) == event["part"]:
+        if twin and twin in event and event[twin] == event.get("part"):
             del event[twin]
 
     def _put_decorations(self, side: Side, event: Json, losses: list[Loss]) -> None:

@@ -96,7 +96,10 @@ def test_a_baseline_can_be_written_and_then_fits(tmp_path: Path) -> None:
 def test_the_bundled_baseline_names_nothing_but_the_shim_with_known_faults() -> None:
     cases = re.findall(r"case: (\S+)", baseline_file().read_text("utf-8"))
     assert cases
-    assert all(case.startswith(("rename-shim/azure-2024-10-01-preview/", "rename-shim/azure-2025-04-01-preview/")) for case in cases)
+    assert all(
+        case.startswith(("rename-shim/azure-2024-10-01-preview/", "rename-shim/azure-2025-04-01-preview/"))
+        for case in cases
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,9 +161,7 @@ def test_a_cassette_without_its_footer_is_refused_with_its_line(tmp_path: Path) 
 
 
 def test_a_url_that_leads_to_no_dialect_names_those_that_are_known(tmp_path: Path) -> None:
-    done = command(
-        "record", "text-turn", "--url", "wss://x/realtime", cwd=tmp_path, AZURE_OPENAI_API_KEY="k"
-    )
+    done = command("record", "text-turn", "--url", "wss://x/realtime", cwd=tmp_path, AZURE_OPENAI_API_KEY="k")
     assert done.returncode == 2
     assert "azure-v1 (/openai/v1/realtime)" in done.stderr
 

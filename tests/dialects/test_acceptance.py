@@ -236,7 +236,7 @@ def test_a_session_of_a_kind_nobody_has_is_refused_on_ga(v1: Dialect) -> None:
 
 
 def test_a_session_without_its_kind_is_judged_as_a_realtime_one(v1: Dialect) -> None:
-    found = [one for one in judge_client_event(v1, update(voice="echo", modalities=["text"]))]
+    found = judge_client_event(v1, update(voice="echo", modalities=["text"]))
 
     assert [(one.error, one.path) for one in found if isinstance(one, Refusal)] == [
         ("missing_required_parameter", "session.type"),

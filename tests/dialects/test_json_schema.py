@@ -65,8 +65,13 @@ COMMON: list[dict[str, Any]] = [
         "type": "conversation.item.create",
         "item": {"type": "function_call_output", "call_id": "c", "output": "{}"},
     },
-    {"type": "conversation.item.create", "item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}},
+    {
+        "type": "conversation.item.create",
+        "item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+    },
 ]
+
+
 def valid(name: str) -> list[dict[str, Any]]:
     if "session_realtime" in bundled_dialect(name).client.shapes:
         return [

@@ -342,3 +342,10 @@ def test_a_translation_shares_nothing_with_what_it_was_made_from() -> None:
 
     assert done["item"]["content"] == []
     assert event["item"]["content"] == []
+
+
+@pytest.mark.parametrize("part", [None, {"type": "text", "text": ""}])
+def test_a_part_without_its_second_copy_is_left_as_it_is(part: Any) -> None:
+    event = {"type": "response.content_part.added", "part": part}
+
+    assert Translator(V1).to_canonical(Side.SERVER, event).events == (event,)
