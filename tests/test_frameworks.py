@@ -60,7 +60,7 @@ Run = tuple[int, dict[str, dict[str, Any]]]
 def test_the_readmes_third_command_finds_exactly_what_its_baseline_names(pipecat: Run) -> None:
     exit_code, cases = pipecat
     assert exit_code == 0
-    assert len(cases) == 20
+    assert len(cases) == 30
 
 
 def test_pipecats_own_service_passes_on_the_ga_path(pipecat: Run) -> None:

@@ -66,9 +66,9 @@ def query(record: CaseRecord) -> Iterator[Finding]:
                 return
             if rule.acceptance is Acceptance.REFUSED and rule.name in sent:
                 expected, actual = f"no {rule.name!r}", sent[rule.name]
-            elif rule.required and not sent.get(rule.name):
+            elif rule.missing_from(sent):
                 expected, actual = f"{rule.name}={rule.value or rule.means}", "missing"
-            elif not rule.takes(sent.get(rule.name)):
+            elif rule.name in sent and not rule.takes(sent[rule.name]):
                 expected, actual = f"{rule.name}={rule.value}", sent.get(rule.name, "missing")
             else:
                 continue

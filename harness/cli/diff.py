@@ -6,14 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
+from harness.cli.main import ASPECTS
 from harness.cli.select import select_dialects
 from harness.dialects import Dialect, dialect_names
 from harness.diff import DiffOptions, SessionDiff, diff_sessions, text_lines, to_json
 from harness.exceptions import UsageFault
 from harness.logs import Log, read_log
-
-ASPECTS = ("ids", "times", "obfuscation", "audio")
-"""What `--with` puts back."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,15 +27,6 @@ def run(options: argparse.Namespace) -> int:
         _write(options.output, rendered(diff, options.format))
         print(f"{'no difference' if diff.same else f'{diff.count} difference(s)'}: {options.output}")
     return 0 if diff.same else 1
-
-
-def aspects(text: str) -> tuple[str, ...]:
-    """The names in a list with commas; raises ArgumentTypeError where one is unknown."""
-    names = tuple(name.strip() for name in text.split(","))
-    for name in names:
-        if name not in ASPECTS:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(ASPECTS)}")
-    return names
 
 
 def rendered(diff: SessionDiff, form: str) -> str:

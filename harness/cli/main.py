@@ -12,10 +12,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from harness import __version__
 from harness.exceptions import HarnessError
+
+ASPECTS = ("ids", "times", "obfuscation", "audio")
+"""What `diff --with` puts back."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Ended from outside, the harness ends what it started, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
-        return int(options.run(options))
+        # Only the command that was asked for is loaded: the others cost more than some commands do.
+        return int(import_module(f"harness.cli.{options.module}").run(options))
     except HarnessError as error:
         print(f"realtime-harness: {error}", file=sys.stderr)
         return 2
@@ -58,8 +63,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import check  # noqa: PLC0415 - each command loads what it needs
-
     parser = commands.add_parser(
         "check", help="judge implementations against replayed sessions, and write the report"
     )
@@ -102,12 +105,10 @@ def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="silence after which a turn is given up",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="show every finding in full")
-    parser.set_defaults(run=check.run)
+    parser.set_defaults(module="check")
 
 
 def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import record  # noqa: PLC0415
-
     parser = commands.add_parser("record", help="play a scenario against a server and write the cassette")
     parser.add_argument("scenario", help="a bundled name or a file")
     parser.add_argument(
@@ -124,12 +125,10 @@ def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "-o", "--output", type=Path, metavar="FILE", help="default: cassettes/DIALECT/SCENARIO.jsonl"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing cassette")
-    parser.set_defaults(run=record.run)
+    parser.set_defaults(module="record")
 
 
 def _import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import import_  # noqa: PLC0415
-
     parser = commands.add_parser(
         "import",
         help="make a cassette of traffic captured with another tool",
@@ -146,12 +145,10 @@ def _import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "-o", "--output", type=Path, metavar="FILE", help="default: cassettes/DIALECT/FILE.jsonl"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing cassette")
-    parser.set_defaults(run=import_.run)
+    parser.set_defaults(module="import_")
 
 
 def _construct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import construct  # noqa: PLC0415
-
     parser = commands.add_parser(
         "construct", help="make the cassettes of the scenarios from the dialect tables, without a server"
     )
@@ -161,12 +158,10 @@ def _construct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "-o", "--output", type=Path, default=Path("cassettes"), metavar="DIR", help="default: cassettes"
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file differs")
-    parser.set_defaults(run=construct.run)
+    parser.set_defaults(module="construct")
 
 
 def _translate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import translate  # noqa: PLC0415
-
     parser = commands.add_parser(
         "translate", help="write a cassette in another dialect, and say what that lost"
     )
@@ -178,20 +173,16 @@ def _translate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     parser.add_argument("--json", action="store_true", help="say what was lost as JSON")
     parser.add_argument("--strict", action="store_true", help="exit 1 where anything was lost")
-    parser.set_defaults(run=translate.run)
+    parser.set_defaults(module="translate")
 
 
 def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import validate  # noqa: PLC0415
-
     parser = commands.add_parser("validate", help="check scenario, cassette, dialect and baseline files")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.set_defaults(run=validate.run)
+    parser.set_defaults(module="validate")
 
 
 def _lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import lint  # noqa: PLC0415
-
     parser = commands.add_parser(
         "lint",
         help="judge captured logs against a dialect, without a server",
@@ -203,12 +194,10 @@ def _lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("-d", "--dialect", metavar="NAME", help="default: what the file says")
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="show notes too")
-    parser.set_defaults(run=lint.run)
+    parser.set_defaults(module="lint")
 
 
 def _dialects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import dialects  # noqa: PLC0415
-
     parser = commands.add_parser(
         "dialects", help="show what each api-version accepts and emits, and how that is known"
     )
@@ -226,12 +215,10 @@ def _dialects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="DIR",
         help="write a JSON Schema for each event type: DIR/DIALECT/client|server/EVENT.json",
     )
-    parser.set_defaults(run=dialects.run)
+    parser.set_defaults(module="dialects")
 
 
 def _diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import diff  # noqa: PLC0415
-
     parser = commands.add_parser("diff", help="compare two cassettes or captured logs, lane by lane")
     parser.add_argument("a", type=Path, metavar="A", help="a cassette, or a log in any format we read")
     parser.add_argument("b", type=Path, metavar="B", help="the other one")
@@ -241,27 +228,33 @@ def _diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--with",
         dest="put_back",
         action="append",
-        type=diff.aspects,
+        type=_aspects,
         metavar="NAMES",
-        help=f"compare these too, which are new in every session: {','.join(diff.ASPECTS)}",
+        help=f"compare these too, which are new in every session: {','.join(ASPECTS)}",
     )
     parser.add_argument("--dialect-a", metavar="NAME", help="the dialect of A (default: what the file says)")
     parser.add_argument("--dialect-b", metavar="NAME", help="the dialect of B")
     parser.add_argument(
         "--as-wire", action="store_true", help="compare names as they stand, also between two dialects"
     )
-    parser.set_defaults(run=diff.run)
+    parser.set_defaults(module="diff")
 
 
 def _driver_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from harness.cli import driver_test  # noqa: PLC0415
-
     parser = commands.add_parser(
         "driver-test", help="test a driver alone: does it speak the driver protocol?"
     )
     parser.add_argument("implementation", help="as for check; your own: cmd:COMMAND")
     parser.add_argument("-d", "--dialect", metavar="NAME", help="default: each in turn")
-    parser.set_defaults(run=driver_test.run)
+    parser.set_defaults(module="driver_test")
+
+
+def _aspects(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in ASPECTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(ASPECTS)}")
+    return names
 
 
 def _positive(text: str) -> int:

@@ -85,6 +85,9 @@ def _judge_object(
             at = f"{path}.{spec.name}" if path else spec.name
             expected = " or ".join(map(repr, spec.values)) or _kind_names(spec)
             yield Refusal("missing_required_parameter", at, None, expected, spec.fact)
+        elif spec.absent is Acceptance.UNKNOWN and spec.name not in value:
+            at = f"{path}.{spec.name}" if path else spec.name
+            yield Unproven(at, "whether it may be left out is not known", spec.fact)
 
 
 def _judge_variant(vocabulary: Vocabulary, shape: Shape, value: Json, path: str) -> Iterator[Judgement]:
@@ -130,9 +133,12 @@ def _judge_field(vocabulary: Vocabulary, spec: Field, value: Any, path: str) -> 
         )
         return
     kind = json_type(value)
-    if kind in spec.unproven:
+    if kind in spec.unproven or (isinstance(value, str) and value in spec.unproven):
         yield Unproven(
-            path, spec.fact.note or f"a {kind} here is reported both ways", spec.fact, spec.instead
+            path,
+            spec.fact.note or f"{value!r:.40} here is not known to be taken by every service",
+            spec.fact,
+            spec.instead,
         )
         return
     if not _is_of(vocabulary, spec.kinds, value):

@@ -66,7 +66,7 @@ class _Builder:
     def object(self, shape: Shape) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "object", "properties": {}}
         if shape.by is not None and shape.variants is not None:
-            if shape.by_required or not self.strict:
+            if shape.by_required:
                 schema["required"] = [shape.by]
             schema["allOf"] = [
                 {
@@ -98,7 +98,7 @@ class _Builder:
             return True
         choices = [self.kind(kind, spec) for kind in spec.kinds]
         if self.strict:
-            choices.extend({"type": kind} for kind in spec.unproven)
+            choices.extend({"type": kind} for kind in spec.unproven if kind in _JSON)
             if "null" not in spec.kinds:
                 choices.append({"type": "null"})  # explicit nulls: not known to be refused
         schema = choices[0] if len(choices) == 1 else {"anyOf": choices}

@@ -1,4 +1,4 @@
-"""Reads dialect files. A new dialect is a new file in `data/` and no code."""
+"""Reads dialect files. Adding a dialect takes one file in `data/`."""
 
 from __future__ import annotations
 
@@ -64,9 +64,15 @@ def _extended(document: Document, path: Path, seen: tuple[Path, ...]) -> Any:
         problem = "is not there" if base is None else "extends this one in turn"
         line = document.line("/extends")
         raise DialectFault(document.path, f"{name!r} {problem}", line=line, pointer="/extends")
-    under = _extended(read_document(base, DialectFault), base, (*seen, base.resolve()))
+    under = _extended(_base(base, base.stat().st_mtime_ns), base, (*seen, base.resolve()))
     inherited = {key: value for key, value in under.items() if key not in _OWN}
     return _merge(inherited, raw)
+
+
+@cache
+def _base(path: Path, written: int) -> Document:  # noqa: ARG001 - a file written anew is read anew
+    """A file that others extend, read once for all of them."""
+    return read_document(path, DialectFault)
 
 
 def _merge(base: Any, over: Any) -> Any:

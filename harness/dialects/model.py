@@ -70,9 +70,10 @@ class Field:
     elements. `values`, `sets` (arrays read as sets), `least` and `most` are what
     is known to be accepted: `outside` says what becomes of anything else, except
     below `least` where `beyond` does. `closed` marks sets that the service itself
-    never leaves. `unproven` kinds are reported both ways. `instead` names what to
+    never leaves. `unproven` kinds and values are reported both ways. `instead` names what to
     write in place of a refused or doubtful field. `since` is when the field was
-    first documented (`YYYY-MM`), `default` what the service takes where it is
+    first documented (`YYYY-MM`), `absent` whether it may be left out where it is
+    not required, `default` what the service takes where it is
     left out (MISSING: not known), `content` how a string is encoded.
     """
 
@@ -94,6 +95,7 @@ class Field:
     least: float | None = None
     most: float | None = None
     beyond: Acceptance = Acceptance.UNKNOWN
+    absent: Acceptance = Acceptance.ACCEPTED
     content: str | None = None
 
 
@@ -243,7 +245,7 @@ class QueryRule:
     """What is known of one query parameter of the handshake.
 
     `means`: what its value stands for (`deployment`, `call`, `transcription`);
-    `also`: values the service takes beside `value`.
+    `also`: values the service takes beside `value`; `unless`: parameters that take its place.
     """
 
     name: str
@@ -254,10 +256,15 @@ class QueryRule:
     status: int | None
     fact: Fact
     also: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
     def takes(self, value: str | None) -> bool:
         """Whether a value is one the service takes, as far as values are known."""
         return self.value is None or value == self.value or value in self.also
+
+    def missing_from(self, query: Mapping[str, str]) -> bool:
+        """Whether a query lacks it, and whatever may take its place."""
+        return self.required and not any(query.get(name) for name in (self.name, *self.unless))
 
 
 @dataclass(frozen=True, slots=True)

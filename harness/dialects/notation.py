@@ -20,7 +20,7 @@ class NotationError(ValueError):
 def _number(text: str) -> float | int:
     value = json.loads(text)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(text)  # noqa: TRY004 - read from text: of no use, as json.loads says it too
+        raise ValueError(text)  # noqa: TRY004 - as of any text that is no number
     return value
 
 

@@ -137,7 +137,7 @@ class _Reader:
             if "shape" not in body:
                 add(shape, {"fields": body.get("fields", {})}, fact)
             since = body.get("since")
-            acceptance, fact = self._by_age(Acceptance(body.get("acceptance", "accepted")), since, fact)
+            acceptance, fact = self._by_age(side, Acceptance(body.get("acceptance", "accepted")), since, fact)
             if type_ in shown.get("events", ()):
                 acceptance, fact = Acceptance.ACCEPTED, replace(as_seen, note=fact.note)
             events[type_] = EventSpec(type_, shape, acceptance, fact, since, body.get("id", True))
@@ -150,9 +150,14 @@ class _Reader:
                     self._fail(f"/recorded/{side}/{where}", f"there is no {name!r}")
         return Vocabulary(events, shapes, self._unlisted(raw.get("unlisted_event"), default))
 
-    def _by_age(self, acceptance: Acceptance, since: str | None, fact: Fact) -> tuple[Acceptance, Fact]:
-        """What is newer than the dialect's documents is not known to be accepted."""
+    def _by_age(
+        self, side: str, acceptance: Acceptance, since: str | None, fact: Fact
+    ) -> tuple[Acceptance, Fact]:
+        """What is newer than the dialect's documents is not known to be accepted, or sent, by its service."""
         if acceptance is Acceptance.ACCEPTED and since is not None and since > self.as_of:
+            if side == "server":
+                known = fact.evidence is not Evidence.DOCUMENTED
+                return acceptance, fact if known else replace(fact, evidence=Evidence.ANALOGOUS)
             note = fact.note or f"documented from {since} on, this dialect as of {self.as_of}"
             return Acceptance.UNKNOWN, replace(fact, note=note)
         return acceptance, fact
@@ -197,9 +202,7 @@ class _Reader:
             fact = self._fact(contested)
             acceptance = Acceptance.UNKNOWN if acceptance is Acceptance.REFUSED else acceptance
             outside = beyond = Acceptance.UNKNOWN
-        acceptance, fact = (
-            self._by_age(acceptance, raw.get("since"), fact) if side == "client" else (acceptance, fact)
-        )
+        acceptance, fact = self._by_age(side, acceptance, raw.get("since"), fact)
         return Field(
             name=name,
             kinds=kinds,
@@ -219,6 +222,7 @@ class _Reader:
             least=raw.get("least"),
             most=raw.get("most"),
             beyond=beyond,
+            absent=Acceptance(raw.get("absent", "accepted")),
             content=raw.get("content"),
         )
 
@@ -258,6 +262,7 @@ class _Reader:
                     status=rule.get("status"),
                     fact=self._fact(rule),
                     also=tuple(rule.get("also", ())),
+                    unless=tuple(rule.get("unless", ())),
                 )
                 for name, rule in raw["query"].items()
             ),

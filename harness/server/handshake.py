@@ -49,9 +49,9 @@ def _refusal(
     for rule in rules.query:
         if rule.acceptance is Acceptance.REFUSED and rule.name in query:
             return rules.refusals["wrong_key"], rule.name
-        if rule.required and not query.get(rule.name):
+        if rule.missing_from(query):
             return rules.refusals["missing_query"], rule.name
-        if not rule.takes(query.get(rule.name)):
+        if rule.name in query and not rule.takes(query[rule.name]):
             return rules.refusals["missing_query"], rule.name
     return None, ""
 

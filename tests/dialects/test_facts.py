@@ -98,7 +98,7 @@ def test_the_path_of_a_field_says_through_which_objects_it_leads() -> None:
 
     assert {
         "session",
-        "session<realtime>.audio.input.format.rate",
+        "session<realtime>.audio.input.format<audio/pcm>.rate",
         "session<realtime>.audio.input.turn_detection<server_vad>.threshold",
         "session<realtime>.tools[]<mcp>.server_label",
         "session<realtime>.truncation<retention_ratio>.type",
@@ -146,8 +146,8 @@ def test_every_place_leads_to_a_statement_and_every_field_statement_has_a_place(
         (FLAT, "session.input_audio_transcription", None),
         (FLAT, "session.turn_detection<server_vad>.type", "server_vad"),
         (NESTED, "session<realtime>.audio.output.voice", "alloy"),
-        (NESTED, "session<realtime>.audio.input.format.rate", 24000),
-        (NESTED, "session<transcription>.audio.input.format.type", "audio/pcm"),
+        (NESTED, "session<realtime>.audio.input.format<audio/pcm>.rate", 24000),
+        (NESTED, "session<transcription>.audio.input.format<audio/pcm>.type", "audio/pcm"),
         (OTHER_SERVICE, "session.voice", {"name": "alloy", "type": "openai"}),
         (OTHER_SERVICE, "session.modalities", ["audio"]),
     ],
