@@ -9,6 +9,7 @@ test keeps the two in agreement).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Number
 from typing import Any
@@ -189,6 +190,25 @@ class _Compiler:
         most, number = schema["maximum"], _TYPES["number"]
         return lambda value: not number(value) or not value > most
 
+    def least_items(self, schema: Any) -> Predicate:
+        least = schema["minItems"]
+        return lambda value: not isinstance(value, list) or len(value) >= least
+
+    def most_items(self, schema: Any) -> Predicate:
+        most = schema["maxItems"]
+        return lambda value: not isinstance(value, list) or len(value) <= most
+
+    def pattern(self, schema: Any) -> Predicate:
+        found = re.compile(schema["pattern"]).search
+        return lambda value: not isinstance(value, str) or found(value) is not None
+
+    def dependent(self, schema: Any) -> Predicate:
+        needs = {name: frozenset(others) for name, others in schema["dependentRequired"].items()}
+        return lambda value: (
+            not isinstance(value, dict)
+            or all(others <= value.keys() for name, others in needs.items() if name in value)
+        )
+
     def any_of(self, schema: Any) -> Predicate:
         return _any(self.each(schema["anyOf"]))
 
@@ -230,6 +250,10 @@ _RULES: Mapping[str, Callable[[_Compiler, Any], Predicate]] = {
     "contains": _Compiler.contains,
     "minimum": _Compiler.minimum,
     "maximum": _Compiler.maximum,
+    "minItems": _Compiler.least_items,
+    "maxItems": _Compiler.most_items,
+    "pattern": _Compiler.pattern,
+    "dependentRequired": _Compiler.dependent,
     "anyOf": _Compiler.any_of,
     "allOf": _Compiler.all_of,
     "oneOf": _Compiler.one_of,

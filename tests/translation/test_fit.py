@@ -35,7 +35,10 @@ def test_an_event_that_fits_is_itself() -> None:
         ({"instructions": 5}, "session.instructions"),
         ({"output_modalities": ["audio", "text"]}, "session.output_modalities"),
         ({"output_modalities": [[]]}, "session.output_modalities"),
-        ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 8000}}}}, "session.audio.input.format.rate"),
+        (
+            {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 8000}}}},
+            "session.audio.input.format.rate",
+        ),
         ({"audio": {"input": {"turn_detection": {}}}}, "session.audio.input.turn_detection"),
         ({"audio": {"input": {"turn_detection": {"type": "x"}}}}, "session.audio.input.turn_detection"),
         ({"audio": {"output": {"voice": {"name": "x"}}}}, "session.audio.output.voice"),
