@@ -43,6 +43,8 @@ def dialect_json(dialect: Dialect) -> Json:
                     required=rule.required,
                     acceptance=rule.acceptance,
                     value=rule.value,
+                    also=list(rule.also) or None,
+                    unless=list(rule.unless) or None,
                     means=rule.means,
                     status=rule.status,
                     **_fact(rule.fact),

@@ -113,11 +113,13 @@ class _Page:
     ) -> None:
         """A name, what is said of it, and at the right how that is known."""
         cited = self.cite(fact) if fact else ""
-        note = f"; {fact.note}" if fact and fact.note else ""
+        if mark == MARKS[Acceptance.UNKNOWN]:
+            cited = cited.partition(" ")[2]  # where it is read of; that it is accepted, nobody knows
+        text = _joined([text, fact.note or "" if fact else ""])
         left = f"{'':{indent}}{mark} {name}".rstrip()
         column = indent + 2 + name_width + 1
         inner = self.width - column - (_CITED + 1 if fact else 0)
-        texts = textwrap.wrap(f"{text}{note}", inner, break_on_hyphens=False) or [""]
+        texts = textwrap.wrap(text, inner, break_on_hyphens=False) or [""]
         if len(left) >= column and texts != [""]:
             self._lines.append(left)
             left = ""
@@ -149,7 +151,8 @@ class _Page:
         for rule in handshake.query:
             says = [
                 "required" if rule.required else "",
-                f"is {rule.value}" if rule.value else "",
+                f"is {' or '.join((rule.value, *rule.also))}" if rule.value else "",
+                f"not with {' or '.join(rule.unless)}" if rule.unless else "",
                 f"stands for {rule.means}" if rule.means else "",
                 f"refused with {rule.status}" if rule.status else "",
             ]

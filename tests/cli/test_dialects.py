@@ -167,9 +167,9 @@ def test_every_number_leads_to_a_source_and_every_source_is_cited(dialect: Diale
     sources = section(lines, "Sources")
     body = lines[: lines.index("Sources")]
     numbered = [int(found[1]) for line in sources if (found := re.match(r" +\[(\d+)\] ", line))]
-    cited = {
-        int(number) for line in body for number in re.findall(rf"(?:{'|'.join(Evidence)}) \[(\d+)\]", line)
-    }
+    levels = "|".join(Evidence)
+    # Beside what is unknown stands the source alone.
+    cited = {int(n) for line in body for n in re.findall(rf"(?:(?:{levels}) |\s{{3}})\[(\d+)\]", line)}
 
     assert numbered == list(range(1, len(numbered) + 1))
     assert cited == set(numbered)
