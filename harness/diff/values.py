@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepdiff import DeepDiff
-
 from harness.findings import Change
 
 
@@ -16,6 +14,8 @@ def changes(expected: Any, actual: Any, at: str = "") -> tuple[Change, ...]:
     (a flat and a nested session) are reported as one change.
     """
     left, right = _without_equals(expected, actual)
+    from deepdiff import DeepDiff  # noqa: PLC0415 - loads longer than most commands take
+
     tree = DeepDiff(
         left,
         right,

@@ -11,6 +11,7 @@ from harness.dialects import (
     Dialect,
     Refusal,
     bundled_dialect,
+    default_dialect_names,
     dialect_names,
     event_schema,
     judge_client_event,
@@ -360,3 +361,8 @@ def test_a_base_that_is_not_there_is_said_of_the_file_that_names_it(tmp_path: Pa
 def test_the_common_tables_are_no_dialect_of_their_own() -> None:
     with pytest.raises(DialectFault, match="'dialect' is a required property"):
         load_dialect(data_folder() / "bases" / "common.yaml")
+
+
+def test_the_dialects_played_by_default_are_those_whose_files_say_so() -> None:
+    assert default_dialect_names() == tuple(name for name in NAMES if bundled_dialect(name).by_default)
+    assert "azure-v1" in default_dialect_names()
