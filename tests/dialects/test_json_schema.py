@@ -190,7 +190,7 @@ def mutated(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return name, event
 
 
-@settings(max_examples=600)
+@settings(max_examples=400)
 @given(mutated())
 def test_the_walk_and_the_schemas_refuse_the_same_events(drawn: tuple[str, dict[str, Any]]) -> None:
     name, event = drawn

@@ -53,7 +53,7 @@ def assert_valid(dialect: Dialect, side: Side, event: Json) -> None:
 
 
 @every_dialect
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_client_event_valid_in_one_dialect_is_valid_in_every_other_or_refused_with_a_reason(
     name: str, data: st.DataObject
@@ -76,7 +76,7 @@ def test_a_client_event_valid_in_one_dialect_is_valid_in_every_other_or_refused_
 
 
 @every_dialect
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_every_field_of_a_client_event_is_at_its_place_in_the_other_dialect_or_listed_as_lost(
     name: str, data: st.DataObject
@@ -132,7 +132,7 @@ def begins(there: dict[Any, Any], place: tuple[Any, ...]) -> bool:
 
 
 @every_dialect
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_client_event_is_itself_after_a_way_there_and_back_but_for_what_is_listed_as_lost(
     name: str, data: st.DataObject
