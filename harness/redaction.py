@@ -45,8 +45,10 @@ _PATTERNS = (
     re.compile(r"(?i)(client_secret\\*[\"']?\s*[:=]\s*)\{[^}]*\}?"),
     re.compile(rf"(?i)({_NAMES}{_IS})" + _REST + r"[^\s\"',;&}\]\\{]+"),
     re.compile(rf"(?i)(authorization{_IS})(?!bearer)" + _REST + r"[^\r\n\"',;&}\]\\]+"),
+    re.compile(r"(?i)(api[-_ ]?key\s+)" + _REST + r"[A-Za-z0-9_-]{16,}"),
     re.compile(r"(openai-insecure-api-key\.)" + _REST + r"[^\s\"',;\\]+"),
     re.compile(r"()\b(?:sk|ek)[-_][A-Za-z0-9_-]{8,}"),
+    re.compile(r"(?i)(\b(?:https?|wss?)://)" + _REST + r"[^\s/@\"']+(?=@)"),
     re.compile(r"(?i)([?&](?:sig|token|access_token)=)" + _REST + r"[^\s&\"']+"),
 )
 
@@ -76,7 +78,8 @@ class Redactor:
         return value
 
     def _entry(self, key: str, value: Any) -> Any:
-        if key.lower() in _SECRET_KEYS and value is not None:
+        # Findings name a field by its path: `session.tools[0].authorization`.
+        if key.rpartition(".")[2].lower() in _SECRET_KEYS and value is not None:
             return REDACTED
         return self.value(value)
 

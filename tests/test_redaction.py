@@ -213,3 +213,20 @@ def test_redacting_twice_changes_nothing_more(secret: str, word: str) -> None:
 
     assert secret not in once
     assert redactor.text(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("wss://user:pw123456@host/openai", "pw123456"),
+        ("Use api key 0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef"),
+    ],
+)
+def test_what_people_write_around_a_key_does_not_save_it(text: str, secret: str) -> None:
+    assert secret not in Redactor().text(text)
+
+
+def test_a_key_that_findings_name_by_its_path_goes_too() -> None:
+    assert Redactor().value({"session.tools[0].authorization": "MCPTOKEN"}) == {
+        "session.tools[0].authorization": REDACTED
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from harness.cli.main import ASPECTS
@@ -12,6 +13,7 @@ from harness.dialects import Dialect, dialect_names
 from harness.diff import DiffOptions, SessionDiff, diff_sessions, text_lines, to_json
 from harness.exceptions import UsageFault
 from harness.logs import Log, read_log
+from harness.redaction import Redactor
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,11 +43,21 @@ def rendered(diff: SessionDiff, form: str) -> str:
 
 
 def _compare(options: argparse.Namespace) -> SessionDiff:
-    a, b = read_log(options.a), read_log(options.b)
+    a, b = _redacted(read_log(options.a)), _redacted(read_log(options.b))
     asked = {name for names in options.put_back or () for name in names}
     wanted = DiffOptions(**{name: name in asked for name in ASPECTS}, as_wire=options.as_wire)
     dialect_a, dialect_b = _dialect(options.dialect_a, a), _dialect(options.dialect_b, b)
     return diff_sessions(a, b, wanted, dialect_a=dialect_a, dialect_b=dialect_b)
+
+
+def _redacted(log: Log) -> Log:
+    """What differs is shown, and a log may hold keys."""
+    redactor = Redactor()
+    entries = (
+        entry if entry.event is None else replace(entry, event=redactor.value(entry.event))
+        for entry in log.entries
+    )
+    return replace(log, entries=tuple(entries))
 
 
 def _dialect(named: str | None, log: Log) -> Dialect | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.cassette import Cassette, Provenance, load_cassette
 from harness.cli.select import every_dialect, select_dialects
+from harness.cli.validate import check_events
 from harness.dialects import Dialect
 from harness.exceptions import CassetteFault, FileFault, LogFault, UsageFault
 from harness.logs import Carried, Log, carry, dialects_at, read_log, session_of
@@ -45,6 +46,13 @@ def run(options: argparse.Namespace) -> int:
         print(f"  dialect: as named on the command line; the log says {log.dialect!r:.60}")
     for name, note in carried.notes:
         print(f"  {name.replace('_', ' ')}: {note}")
+    try:
+        check_events(carried.cassette, dialect)
+    except CassetteFault as fault:
+        print(f"realtime-harness: not {dialect.name} throughout: {fault}", file=sys.stderr)
+        hint = f"realtime-harness lint -d {dialect.name} {options.file} names all that does not fit"
+        print(f"  hint: {hint}", file=sys.stderr)
+        return 1
     return 1 if carried.left_out else 0
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.cli.select import select_dialects
+from harness.cli.select import named_dialect
 from harness.exceptions import HarnessError, UsageFault
 from harness.findings import Severity
 from harness.lint import Linted, LintReport, fitting_dialects, lint_log
 from harness.logs.model import Log
 from harness.logs.read import read_log
+from harness.redaction import Redactor
 
 _SHOWN_LINES = 4
 _MOST_CHARACTERS = 200
@@ -41,6 +43,20 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(report.failed for report in reports) else 0
 
 
+def _redacted(report: LintReport) -> LintReport:
+    """Findings quote the log, and a log may hold keys."""
+    redactor = Redactor()
+
+    def clean(one: Linted) -> Linted:
+        path = one.finding.path
+        shown = {name: redactor.value({path: getattr(one.finding, name)}) for name in ("expected", "actual")}
+        values = {name: next(iter(value.values())) for name, value in shown.items()}
+        finding = replace(one.finding, **values, message=redactor.text(one.finding.message))
+        return replace(one, finding=finding)
+
+    return replace(report, found=tuple(map(clean, report.found)))
+
+
 def _lint(path: Path, named: str | None) -> LintReport:
     log = read_log(path)
     name = named or log.dialect
@@ -49,7 +65,7 @@ def _lint(path: Path, named: str | None) -> LintReport:
             f"{path} does not say which dialect it is of; name it with --dialect",
             known=tuple(_fit(log)),
         )
-    return lint_log(log, select_dialects([name])[0])
+    return _redacted(lint_log(log, named_dialect(name)))
 
 
 def _fit(log: Log) -> list[str]:

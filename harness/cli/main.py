@@ -8,6 +8,7 @@ a broken file, or a fault of the harness; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -24,6 +25,9 @@ ASPECTS = ("ids", "times", "obfuscation", "audio")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal or a pipe may not have every sign
     parser = build_parser()
     options = parser.parse_args(arguments)
     # Ended from outside, the harness ends what it started, as it does on Ctrl-C.

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.bundled import scenario_files
-from harness.dialects import Dialect, bundled_dialect, default_dialect_names, dialect_names
+from harness.dialects import Dialect, bundled_dialect, default_dialect_names, dialect_names, load_dialect
 from harness.exceptions import ScenarioFault, UsageFault
 from harness.scenario import Scenario, expected_types, load_scenario
 
 
 def select_dialects(names: Sequence[str] | None) -> tuple[Dialect, ...]:
     """The named dialects, or those that scenarios are played in by default."""
-    return tuple(bundled_dialect(name) for name in dict.fromkeys(names or default_dialect_names()))
+    return tuple(named_dialect(name) for name in dict.fromkeys(names or default_dialect_names()))
+
+
+def named_dialect(name: str) -> Dialect:
+    """A bundled dialect, or one of the user's own by its file."""
+    own = name.endswith((".yaml", ".yml"))
+    return load_dialect(Path(name)) if own else bundled_dialect(name)
 
 
 def every_dialect() -> tuple[Dialect, ...]:

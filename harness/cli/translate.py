@@ -21,9 +21,10 @@ from harness.cassette import (
     render_footer,
     render_line,
 )
+from harness.cli.select import named_dialect
 from harness.dialects import Dialect, bundled_dialect
 from harness.dialects.model import DEPLOYMENT
-from harness.exceptions import UsageFault
+from harness.exceptions import CassetteFault, FileFault, UsageFault
 from harness.messages import Json
 from harness.translation import Bridge, Loss
 
@@ -58,8 +59,8 @@ class Account:
 
 def run(options: argparse.Namespace) -> int:
     """Writes the cassette; exits 1 with --strict where something was lost."""
-    target = bundled_dialect(options.to)
-    cassette = load_cassette(options.cassette)
+    target = named_dialect(options.to)
+    cassette = _read(options.cassette)
     source = bundled_dialect(cassette.header.dialect)
     if source is target:
         raise UsageFault(f"{options.cassette} is in {target.name} already")
@@ -100,15 +101,27 @@ def _translated(
         account.add(account.lost, "server", event["type"], loss, last)
 
 
+def _read(path: Path) -> Cassette:
+    try:
+        return load_cassette(path)
+    except CassetteFault as fault:
+        fault.hint = "of a log in another format, `realtime-harness import` makes a cassette"
+        raise
+
+
 def _write(path: Path, cassette: Cassette, source: Dialect, target: Dialect, account: Account) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(render_line(_header(cassette.header, source, target, account).to_json()) + "\n")
-        for interaction in _translated(cassette, source, target, Account()):
-            file.write(render_line(interaction.to_json()) + "\n")
-        file.write(render_footer(account.written, cassette.close) + "\n")
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as file:
+            file.write(render_line(_header(cassette.header, source, target, account).to_json()) + "\n")
+            for interaction in _translated(cassette, source, target, Account()):
+                file.write(render_line(interaction.to_json()) + "\n")
+            file.write(render_footer(account.written, cassette.close) + "\n")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FileFault(str(path), f"cannot be written: {error.strerror or error}") from None
 
 
 def _header(header: Header, source: Dialect, target: Dialect, account: Account) -> Header:

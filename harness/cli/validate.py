@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     return 2 if broken else 0
 
 
-def _check_events(cassette: Cassette, dialect: Dialect) -> None:
+def check_events(cassette: Cassette, dialect: Dialect) -> None:
     """Every event of a cassette is one of its dialect, and is what the dialect says it is."""
     for number, interaction in enumerate(cassette.interactions, 2):
         event = interaction.event
@@ -53,10 +53,11 @@ def _check(path: Path) -> str:
     if path.suffix == ".jsonl":
         cassette = load_cassette(path)
         dialect = bundled_dialect(cassette.header.dialect)
-        _check_events(cassette, dialect)
+        check_events(cassette, dialect)
         recording = read_recording(cassette, dialect)
         count = f"{len(cassette.interactions)} interactions, {len(recording.answers)} answer(s)"
-        return f"a {cassette.header.provenance} cassette of {cassette.header.dialect}: {count}"
+        article = "an" if cassette.header.provenance[0] in "aeiou" else "a"
+        return f"{article} {cassette.header.provenance} cassette of {cassette.header.dialect}: {count}"
     value = read_document(path).value
     if isinstance(value, dict) and "scenario" in value:
         scenario = checked_scenario(path)

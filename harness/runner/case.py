@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.bundled import cassettes_folder
 from harness.cassette import Cassette, Provenance
 from harness.checks import CaseRecord, judge
 from harness.dialects import Dialect, Evidence
@@ -49,6 +50,9 @@ class CasePlan:
         words += ["--dialect", self.dialect.name, "--scenario", self.scenario.name]
         for fault in self.faults:
             words += ["--fault", fault.name]
+        own = Path(self.cassette.path)
+        if own.is_file() and not own.resolve().is_relative_to(cassettes_folder().resolve()):
+            words += ["--cassettes", str(own.parent.parent)]
         return shlex.join(words)
 
 
@@ -139,7 +143,7 @@ def _basis(plan: CasePlan) -> Basis:
     if "translated_from" in dict(header.origin):
         return Basis(Evidence.ANALOGOUS, f"cassette translated from {dict(header.origin)['translated_from']}")
     real = published or (header.provenance is Provenance.RECORDED and host == "azure")
-    source = f"{header.provenance} cassette {plan.dialect.name}/{header.scenario}"
+    source = f"{header.provenance} cassette {plan.dialect.name}/{header.scenario or plan.scenario.name}"
     if host is not None:
         source += f", from {host}"
     return Basis(Evidence.RECORDED if real else Evidence.DOCUMENTED, source)

@@ -138,3 +138,18 @@ def test_a_line_that_is_no_event_is_named_and_not_lost(
     said = capsys.readouterr().out
     assert "unreadable lines" in said
     assert f"B:{len(voice_session()) + 1}" in said
+
+
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_keys_in_a_log_are_not_shown(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = []
+    for number, key in enumerate(("Bearer abcdefgh12345", "Bearer zyxwvuts98765")):
+        event = {"type": "session.update", "session": {"instructions": f"say {key} {number}"}}
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text(json.dumps({"dir": "out", "event": event}) + "\n")
+        logs.append(str(path))
+
+    assert main(["diff", *logs, "--format", form]) == 1
+    shown = capsys.readouterr().out
+    assert "session.instructions" in shown
+    assert not {"abcdefgh12345", "zyxwvuts98765"} & set(shown.replace('"', " ").split())

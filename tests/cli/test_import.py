@@ -76,7 +76,9 @@ def test_the_same_file_gives_the_same_bytes(run: Run) -> None:
 
 def test_a_har_file_says_dialect_handshake_times_and_date_itself(run: Run) -> None:
     messages = [
-        har_message("receive", {**CREATED, "session": {"api_key": "x", "note": f"key {KEY}"}}),
+        har_message(
+            "receive", {**CREATED, "session": {**CREATED["session"], "api_key": "x", "note": f"key {KEY}"}}
+        ),
         har_message("send", UPDATE, 1_767_225_601.5),
     ]
     code, _, err = run(written("a.har", har((V1, messages))), "-o", "out.jsonl")
@@ -98,7 +100,7 @@ def test_a_har_file_says_dialect_handshake_times_and_date_itself(run: Run) -> No
 
 def test_a_secret_in_an_event_never_reaches_the_disk_nor_the_terminal(run: Run) -> None:
     bad = {"dir": f"api-key={KEY}", "event": CREATED}
-    secret = {**CREATED, "session": {"client_secret": {"value": "ek_abcdefgh12345678"}}}
+    secret = {**CREATED, "session": {**CREATED["session"], "client_secret": {"value": "ek_abcdefgh12345678"}}}
     log = written("a.jsonl", json_lines({"dir": "in", "event": secret}, bad))
     code, out, err = run(log, "--dialect", "azure-v1", "--source", f"?api-key={KEY}", "-o", "out.jsonl")
 
@@ -164,10 +166,12 @@ def test_a_dialect_that_is_not_there_is_refused(run: Run) -> None:
 
 def test_a_dialect_on_the_command_line_goes_before_the_one_of_the_file(run: Run) -> None:
     log = written("a.har", har((V1, [har_message("receive", CREATED)])))
-    code, out, _ = run(log, "--dialect", "azure-2024-10-01-preview", "-o", "out.jsonl")
+    code, out, err = run(log, "--dialect", "azure-2024-10-01-preview", "-o", "out.jsonl")
 
-    assert code == 0
+    assert code == 1
     assert "the log says 'azure-v1'" in out
+    assert "not azure-2024-10-01-preview throughout" in err
+    assert "realtime-harness lint -d azure-2024-10-01-preview a.har" in err
     header = load_cassette(Path("out.jsonl")).header
     assert header.path == "/openai/realtime"
     assert dict(header.origin)["handshake"].startswith("made up")

@@ -11,6 +11,7 @@ import pytest
 
 from harness.bundled import cassettes_folder
 from harness.cli.main import main
+from harness.dialects.load import data_folder
 from tests.lint.made import FLAT, GA, cassette, place
 from tests.logs.made import har, har_message, json_lines
 
@@ -176,3 +177,30 @@ def test_a_file_that_is_no_log_exits_2(run: Run) -> None:
         code, out, err = run(written("a.jsonl", content), "-d", GA)
         assert (code, out) == (2, "")
         assert "a.jsonl" in err
+
+
+def test_keys_in_a_log_are_not_shown(run: Run) -> None:
+    tool = {"type": "mcp", "server_label": "s", "authorization": "MCPTOKEN99887766"}
+    secret = {**tool, "headers": {"x-api-key": "HDRSECRET5555"}}
+    update = {
+        "type": "session.update",
+        "session": {"instructions": "Bearer abcdefgh12345", "tools": [secret]},
+    }
+    log = written("keys.jsonl", json_lines({"dir": "out", "event": update}))
+
+    for form in ((), ("--json",)):
+        code, out, err = run(log, "-d", FLAT, "-v", *form)
+        assert code == 1
+        assert "session.tools[0].authorization" in out
+        for key in ("MCPTOKEN99887766", "HDRSECRET5555", "abcdefgh12345"):
+            assert key not in out + err
+
+
+def test_a_dialect_of_ones_own_is_named_by_its_file(run: Run) -> None:
+    own = (data_folder() / f"{FLAT}.yaml").read_text("utf-8").replace(FLAT, "mine")
+    Path("mine.yaml").write_text(own, "utf-8")
+    log = str(cassettes_folder() / FLAT / "text-turn.jsonl")
+
+    code, out, _ = run(log, "-d", "mine.yaml")
+
+    assert (code, "judged as mine" in out) == (0, True)

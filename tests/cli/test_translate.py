@@ -208,3 +208,24 @@ def test_a_broken_cassette_is_refused_and_nothing_is_written(tmp_path: Path, tex
 def test_a_dialect_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert translate(TOOL_CALL, "--to", "esperanto", "-o", tmp_path / "out.jsonl") == 2
     assert "there is no dialect 'esperanto'" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = cassettes_folder() / "azure-v1" / "text-turn.jsonl"
+    (tmp_path / "folder").mkdir()
+
+    assert translate(source, "--to", "openai-beta", "-o", tmp_path / "folder", "--force") == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_a_log_that_is_no_cassette_is_told_how_to_become_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"dir": "in", "event": {"type": "session.created"}}\n')
+
+    assert translate(log, "--to", "openai-beta") == 2
+    assert "realtime-harness import" in capsys.readouterr().err

@@ -366,3 +366,25 @@ def test_the_common_tables_are_no_dialect_of_their_own() -> None:
 def test_the_dialects_played_by_default_are_those_whose_files_say_so() -> None:
     assert default_dialect_names() == tuple(name for name in NAMES if bundled_dialect(name).by_default)
     assert "azure-v1" in default_dialect_names()
+
+
+@pytest.mark.parametrize(
+    ("place", "typo"),
+    [
+        (("client",), "shape"),
+        (("client", "shapes", "session_request"), "field"),
+        (("server", "events", "mood.changed"), "feilds"),
+        (("service",), "sesion"),
+        (("handshake",), "querry"),
+        (("client", "shapes", "session_request", "fields", "mood"), "requird"),
+    ],
+)
+def test_a_key_that_nobody_reads_is_a_fault(tmp_path: Path, place: tuple[str, ...], typo: str) -> None:
+    content = small()
+    holder: Any = content
+    for name in place:
+        holder = holder[name]
+    holder[typo] = {}
+
+    with pytest.raises(DialectFault, match=typo):
+        load_dialect(write(tmp_path, content))

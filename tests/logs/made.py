@@ -8,7 +8,11 @@ from typing import Any
 
 from harness.logs import Log, read_log
 
-CREATED = {"type": "session.created", "event_id": "event_1", "session": {}}
+CREATED = {
+    "type": "session.created",
+    "event_id": "event_1",
+    "session": {"type": "realtime", "object": "realtime.session", "id": "sess_1", "audio": {}},
+}
 UPDATE = {"type": "session.update", "session": {"type": "realtime"}}
 
 
