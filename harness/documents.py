@@ -6,6 +6,8 @@ which can make a small file huge; every place can be named by line.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,20 @@ def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> No
                 raise fault(name, f"the key {key.value!r:.60} stands there twice", line=at)
             seen.add(key.value)
             _check_node(child, name, fault)
+
+
+def write_whole(path: Path, lines: Iterable[str]) -> None:
+    """Writes a file beside its place first, so that half of one is never mistaken for it; raises FileFault."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise FileFault(str(path), f"cannot be written: {error.strerror or error}") from None
 
 
 def dump_document(value: Any) -> str:

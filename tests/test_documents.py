@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.documents import MAX_BYTES, dump_document, read_document
+from harness.documents import MAX_BYTES, dump_document, read_document, write_whole
 from harness.exceptions import FileFault, ScenarioFault
 
 TEXT = """\
@@ -177,3 +178,17 @@ def test_plain_values_survive_being_written_and_read(
 
 def test_keys_are_written_in_their_own_order() -> None:
     assert dump_document({"b": 1, "a": "ü"}) == 'b: 1\na: "\\xFC"\n'
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    def lines() -> Iterator[str]:
+        yield "one"
+        assert not (tmp_path / "new" / "file").exists()
+        yield "two"
+
+    write_whole(tmp_path / "new" / "file", lines())
+    assert (tmp_path / "new" / "file").read_text() == "one\ntwo\n"
+
+    with pytest.raises(FileFault, match="cannot be written"):
+        write_whole(tmp_path / "new", ["one"])
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

@@ -6,11 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.cassette import Cassette, Provenance, load_cassette
+from harness.cassette import Cassette, Provenance, read_cassette
 from harness.cli.select import every_dialect, select_dialects
 from harness.cli.validate import check_events
 from harness.dialects import Dialect
-from harness.exceptions import CassetteFault, FileFault, LogFault, UsageFault
+from harness.documents import write_whole
+from harness.exceptions import CassetteFault, LogFault, UsageFault
 from harness.logs import Carried, Log, carry, dialects_at, read_log, session_of
 from harness.logs.url import split_url
 from harness.redaction import Redactor
@@ -100,16 +101,6 @@ def _check_free(path: Path, options: argparse.Namespace) -> None:
 
 
 def _write(cassette: Cassette, path: Path) -> None:
-    """Writes the cassette beside its place first, so that a broken one is never mistaken for whole."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in cassette.lines())
-        load_cassette(part)
-        part.replace(path)
-    except OSError as error:
-        raise FileFault(str(path), f"cannot be written: {error.strerror or error}") from None
-    except CassetteFault:
-        part.unlink(missing_ok=True)
-        raise
+    """Writes a cassette that can be read again, or none."""
+    read_cassette((f"{line}\n".encode() for line in cassette.lines()), str(path))
+    write_whole(path, cassette.lines())

@@ -24,7 +24,8 @@ from harness.cassette import (
 from harness.cli.select import named_dialect
 from harness.dialects import Dialect, bundled_dialect
 from harness.dialects.model import DEPLOYMENT
-from harness.exceptions import CassetteFault, FileFault, UsageFault
+from harness.documents import write_whole
+from harness.exceptions import CassetteFault, UsageFault
 from harness.messages import Json
 from harness.translation import Bridge, Loss
 
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     account = Account()
     for _ in _translated(cassette, source, target, account):
         account.written += 1
-    _write(path, cassette, source, target, account)
+    write_whole(path, _lines(cassette, source, target, account))
     if options.json:
         print(json.dumps(_as_json(cassette, source, target, path, account), ensure_ascii=False))
     else:
@@ -109,19 +110,11 @@ def _read(path: Path) -> Cassette:
         raise
 
 
-def _write(path: Path, cassette: Cassette, source: Dialect, target: Dialect, account: Account) -> None:
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w", encoding="utf-8") as file:
-            file.write(render_line(_header(cassette.header, source, target, account).to_json()) + "\n")
-            for interaction in _translated(cassette, source, target, Account()):
-                file.write(render_line(interaction.to_json()) + "\n")
-            file.write(render_footer(account.written, cassette.close) + "\n")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise FileFault(str(path), f"cannot be written: {error.strerror or error}") from None
+def _lines(cassette: Cassette, source: Dialect, target: Dialect, account: Account) -> Iterator[str]:
+    yield render_line(_header(cassette.header, source, target, account).to_json())
+    for interaction in _translated(cassette, source, target, Account()):
+        yield render_line(interaction.to_json())
+    yield render_footer(account.written, cassette.close)
 
 
 def _header(header: Header, source: Dialect, target: Dialect, account: Account) -> Header:
