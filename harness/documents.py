@@ -123,7 +123,7 @@ def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> No
 
 
 def write_whole(path: Path, lines: Iterable[str]) -> None:
-    """Writes a file beside its place first, so that half of one is never mistaken for it; raises FileFault."""
+    """Writes a file beside its place first: half of one is never mistaken for it. Raises FileFault."""
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
