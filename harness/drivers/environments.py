@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from harness.drivers.implementation import Implementation
@@ -100,7 +101,8 @@ async def _run(implementation: Implementation, *command: str) -> None:
     try:
         output, _ = await process.communicate()
     except asyncio.CancelledError:
-        process.kill()
+        with suppress(ProcessLookupError):  # it may have ended in this very moment
+            process.kill()
         await process.wait()
         raise
     if process.returncode != 0:
