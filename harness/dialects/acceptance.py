@@ -141,7 +141,7 @@ def _judge_field(vocabulary: Vocabulary, spec: Field, value: Any, path: str) -> 
             spec.instead,
         )
         return
-    if not _is_of(vocabulary, spec.kinds, value):
+    if not is_of(vocabulary, spec.kinds, value):
         if value is None:
             yield Unproven(path, "whether an explicit null is accepted is not known", spec.fact, spec.instead)
         else:
@@ -159,7 +159,7 @@ def _judge_field(vocabulary: Vocabulary, spec: Field, value: Any, path: str) -> 
 def _judge_elements(vocabulary: Vocabulary, spec: Field, value: list[Any], path: str) -> Iterator[Judgement]:
     for index, element in enumerate(value) if spec.of else ():  # without a kind, any element will do
         at = f"{path}[{index}]"
-        if not _is_of(vocabulary, spec.of, element):
+        if not is_of(vocabulary, spec.of, element):
             yield Refusal("invalid_type", at, element, " or ".join(spec.of), spec.fact)
         elif isinstance(element, dict):
             for name in spec.of:
@@ -208,7 +208,8 @@ def _judge_range(spec: Field, value: Any, path: str) -> Iterator[Judgement]:
         yield Unproven(path, f"{value!r} is above the documented {spec.most:g}", spec.fact)
 
 
-def _is_of(vocabulary: Vocabulary, kinds: tuple[str, ...], value: Any) -> bool:
+def is_of(vocabulary: Vocabulary, kinds: tuple[str, ...], value: Any) -> bool:
+    """Whether a value is of one of some kinds: JSON types, `any`, shapes."""
     actual = json_type(value)
     return any(
         kind in ("any", actual)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.dialects import Acceptance, Dialect
+from harness.dialects.acceptance import is_of
 from harness.dialects.model import Field, Shape, Vocabulary
 from harness.messages import MISSING, Json, Side, get_path, json_type
 from harness.translation.objects import Loss
@@ -114,7 +115,7 @@ class _Walk:
     def value(self, spec: Field, value: Any, path: str) -> Any:
         if self.strict and (spec.acceptance is Acceptance.UNKNOWN or json_type(value) in spec.unproven):
             return value
-        if not self.is_of(spec.kinds, value):
+        if not is_of(self.vocabulary, spec.kinds, value):
             if self.strict and value is None:
                 return None  # explicit nulls: not known to be refused
             raise _Misfit(path, f"must be {self.names(spec.kinds)}")
@@ -134,7 +135,7 @@ class _Walk:
         result = []
         for index, value in enumerate(values):
             at = f"{path}[{index}]"
-            if value is None and not self.is_of(spec.of, value):
+            if value is None and not is_of(self.vocabulary, spec.of, value):
                 self.losses.append(Loss(at, f"must be {self.names(spec.of)}"))
                 continue
             try:
@@ -174,16 +175,6 @@ class _Walk:
             self.made_up.append(path)
             return
         raise misfit
-
-    def is_of(self, kinds: tuple[str, ...], value: Any) -> bool:
-        actual = json_type(value)
-        return any(
-            kind in ("any", actual)
-            or (kind == "number" and actual == "integer")
-            or (kind == "integer" and isinstance(value, float) and value.is_integer())
-            or (actual == "object" and kind in self.vocabulary.shapes)
-            for kind in kinds
-        )
 
     def names(self, kinds: tuple[str, ...]) -> str:
         return " or ".join("object" if kind in self.vocabulary.shapes else kind for kind in kinds)
