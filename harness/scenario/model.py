@@ -72,7 +72,44 @@ class Call:
     arguments: str
 
 
-Answer = Speech | Text | Call
+@dataclass(frozen=True)
+class Incomplete:
+    """An answer that breaks off: `reason` is `max_output_tokens` or `content_filter`.
+
+    A refusal is a text that ends with `content_filter`.
+    """
+
+    answer: Speech | Text
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """An answer that is never given whole: what would come later than `after` seconds from
+    `response.created` on is held back, and the response stays active until it is cancelled.
+    """
+
+    answer: Speech | Text
+    after: float
+
+
+@dataclass(frozen=True)
+class Several:
+    """One response with several items, in this order."""
+
+    answers: tuple[Speech | Text | Call, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A response that fails with an error instead of an answer."""
+
+    type: str
+    code: str | None
+    message: str
+
+
+Answer = Speech | Text | Call | Incomplete | Cut | Several | Failure
 
 
 @dataclass(frozen=True)
@@ -94,7 +131,26 @@ class Expect:
     sequence: Sequence
 
 
-Step = Send | Expect
+@dataclass(frozen=True)
+class Wait:
+    """The client says nothing for that many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ExpectClose:
+    """The service ends the connection; `code` None is any code."""
+
+    code: int | None
+
+
+@dataclass(frozen=True)
+class Reconnect:
+    """The connection is gone, and the client opens the next one."""
+
+
+Step = Send | Expect | Wait | ExpectClose | Reconnect
 
 
 @dataclass(frozen=True)
@@ -111,6 +167,24 @@ class Scenario:
     floating: tuple[str, ...]
     answers: tuple[Answer, ...]
     heard: tuple[str, ...]
+    faults: tuple[str, ...] = ()
+    """How the server misbehaves when the scenario is played, each as `--fault` takes it."""
+
+    @property
+    def of_transcription(self) -> bool:
+        """Whether its sessions only hear: they are opened with `intent=transcription`."""
+        return self.session.get("type") == "transcription"
+
+    @property
+    def connections(self) -> tuple[tuple[Step, ...], ...]:
+        """The steps, one connection after another; each has a cassette of its own."""
+        found: list[list[Step]] = [[]]
+        for step in self.steps:
+            if isinstance(step, Reconnect):
+                found.append([])
+            else:
+                found[-1].append(step)
+        return tuple(map(tuple, found))
 
     def applies_to(self, dialect: str) -> bool:
         return self.dialects is None or dialect in self.dialects

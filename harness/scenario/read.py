@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
-import wave
 from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.dialects import dialect_names
 from harness.documents import Document, read_document
 from harness.exceptions import ScenarioFault
+from harness.scenario.answers import AnswerReader
 from harness.scenario.model import (
     PLACEHOLDER,
-    RATE,
-    Answer,
-    Audio,
-    Call,
     Expect,
+    ExpectClose,
+    Reconnect,
     Scenario,
     Send,
-    Speech,
     Step,
-    Text,
     Tool,
+    Wait,
 )
 from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated, Sequence, every
 from harness.validation import bundled_schema, check_document
-
-MAX_AUDIO_SECONDS = 60
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -41,7 +35,7 @@ def load_scenario(path: Path) -> Scenario:
 class _Reader:
     def __init__(self, document: Document, folder: Path) -> None:
         self.document = document
-        self.folder = folder
+        self.answers = AnswerReader(document, folder)
         self.bound: set[str] = set()
 
     def fail(self, pointer: str, problem: str, expected: str | None = None) -> NoReturn:
@@ -69,9 +63,11 @@ class _Reader:
             steps=(),
             floating=tuple(raw.get("floating", ())),
             answers=tuple(
-                self.answer(answer, f"/answers/{i}") for i, answer in enumerate(raw.get("answers", ()))
+                self.answers.answer(answer, f"/answers/{i}")
+                for i, answer in enumerate(raw.get("answers", ()))
             ),
             heard=tuple(raw.get("heard", ())),
+            faults=tuple(raw.get("faults", ())),
         )
         steps = tuple(self.step(step, f"/steps/{index}", scenario) for index, step in enumerate(raw["steps"]))
         return Scenario(**{**scenario.__dict__, "steps": steps})
@@ -79,10 +75,16 @@ class _Reader:
     def step(self, raw: dict[str, Any], at: str, scenario: Scenario) -> Step:
         if "expect" in raw:
             return Expect(self.sequence(raw["expect"], f"{at}/expect"))
+        if "wait" in raw:
+            return Wait(raw["wait"])
+        if "expect_close" in raw:
+            return ExpectClose(raw["expect_close"].get("code"))
+        if "reconnect" in raw:
+            return Reconnect()
         event = dict(raw["send"])
         audio = None
         if "audio" in event:
-            audio = self.audio(event.pop("audio")["$audio"], f"{at}/send/audio")
+            audio = self.answers.audio(event.pop("audio")["$audio"], f"{at}/send/audio")
         return Send(self.filled(event, f"{at}/send", scenario), audio)
 
     def filled(self, value: Any, at: str, scenario: Scenario) -> Any:
@@ -123,39 +125,6 @@ class _Reader:
             name.rstrip("+?*"), tuple(raw.get("where", {}).items()), tuple(raw.get("capture", {}).items())
         )
         return _repeated(name, one)
-
-    def answer(self, raw: dict[str, Any], at: str) -> Answer:
-        if "text" in raw:
-            return Text(raw["text"])
-        if "call" in raw:
-            return Call(raw["call"]["name"], json.dumps(raw["call"]["arguments"]))
-        speech = raw["speech"]
-        return Speech(speech["transcript"], self.audio(speech["audio"], f"{at}/speech/audio"))
-
-    def audio(self, name: str, at: str) -> Audio:
-        if "\0" in name:
-            self.fail(at, f"{name!r} is no file name")
-        path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            self.fail(at, f"{name!r} is outside the scenario's folder", "a file beside the scenario")
-        try:
-            with wave.open(io.BytesIO(path.read_bytes())) as wav:
-                if (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) != (RATE, 1, 2):
-                    found = f"{wav.getframerate()} Hz, {wav.getnchannels()} ch, {8 * wav.getsampwidth()} bit"
-                    self.fail(at, f"{name!r} has {found}", f"{RATE} Hz, 1 channel, 16 bit")
-                if wav.getnframes() > MAX_AUDIO_SECONDS * RATE:
-                    self.fail(at, f"{name!r} is longer than {MAX_AUDIO_SECONDS} s")
-                pcm = wav.readframes(wav.getnframes())
-                if not pcm or len(pcm) != 2 * wav.getnframes():
-                    whole = 2 * wav.getnframes()
-                    self.fail(at, f"{name!r} holds {len(pcm)} bytes of audio, its header says {whole}")
-                return Audio(name, pcm)
-        except OSError as error:
-            self.fail(
-                at, f"{name!r} cannot be read: {error.strerror or error}", "a WAV file beside the scenario"
-            )
-        except (wave.Error, EOFError) as error:
-            self.fail(at, f"{name!r} is no WAV file: {error}", f"WAV, {RATE} Hz, mono, 16 bit")
 
 
 def _repeated(name: str, one: One) -> Sequence:

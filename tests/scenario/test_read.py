@@ -14,8 +14,9 @@ from harness.bundled import scenario_files
 from harness.documents import dump_document
 from harness.exceptions import ScenarioFault
 from harness.scenario import Call, Expect, Scenario, Send, Speech, Text, load_scenario
+from harness.scenario.answers import MAX_AUDIO_SECONDS
 from harness.scenario.model import RATE
-from harness.scenario.read import MAX_AUDIO_SECONDS, expected_types
+from harness.scenario.read import expected_types
 
 WHOLE: dict[str, Any] = {
     "format": 1,
