@@ -10,6 +10,7 @@ from harness.dialects import Dialect, Evidence, bundled_dialect, dialect_names
 from harness.findings import Basis, Finding, Severity
 from harness.lint.audio import decoded_size
 from harness.lint.client import APPEND, client_findings
+from harness.lint.commits import CommitJudge
 from harness.lint.hearing import Hearing
 from harness.lint.order import OrderJudge
 from harness.lint.pace import Append, pace_findings
@@ -103,6 +104,7 @@ def _session_findings(entries: Sequence[LogEntry], dialect: Dialect, *, clocked:
     shown = _shown(entries, dialect)
     judge = OrderJudge(dialect, shown)
     hearing = Hearing(dialect)
+    commits = CommitJudge(dialect)
     appends: list[Append] = []
     yield from _created_for_added(entries, dialect)
     for entry in entries:
@@ -110,14 +112,17 @@ def _session_findings(entries: Sequence[LogEntry], dialect: Dialect, *, clocked:
         if event is None or entry.side is None:
             continue
         if entry.side is Side.CLIENT:
-            yield from client_findings(dialect, entry, hearing.rate)
+            found = list(client_findings(dialect, entry, hearing.rate))
+            yield from found
+            commits.sent(entry, _size(entry), pcm=hearing.rate is not None)
+            judge.sent(event, refused=any(one.severity is Severity.FAIL for one in found))
             if event["type"] == APPEND:
                 appends.append(Append(entry.line, entry.t, _size(entry), hearing.rate))
             elif event["type"] in ("session.update", "transcription_session.update"):
-                judge.update_sent()
                 hearing.asked(_session_of(translator.to_canonical(Side.CLIENT, event).events[0]))
             continue
         yield from server_findings(dialect, entry)
+        yield from commits.heard(entry)
         if entry.extent is not Extent.WHOLE or event["type"] not in dialect.server.events:
             continue  # a name of another dialect has been named; its order is another dialect's too
         for canonical in translator.to_canonical(Side.SERVER, event).events:

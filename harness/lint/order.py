@@ -36,6 +36,8 @@ class _Response:
     """The items of `response.output_item.added`."""
     foreign: bool = False
     """Holds an item of a kind whose order nobody knows."""
+    outside: bool = False
+    """Outside the conversation: its items are not added to it."""
     owed: list[Finding] = field(default_factory=list)
     """What only a completed response owes: one that was cut off may break off anywhere."""
 
@@ -64,6 +66,7 @@ class OrderJudge:
         self.opened = False
         self.unanswered = 0
         self.updated = False
+        self.outside = False
         self.sessions: list[tuple[str, str | None]] = []
         """Id and end of every session that was told of."""
         self.early: tuple[Finding, frozenset[str]] | None = None
@@ -78,10 +81,14 @@ class OrderJudge:
         """Whether what did not come would have been seen."""
         return self.opened and self.shown.whole
 
-    def update_sent(self) -> None:
-        """The client sent a `session.update`."""
-        self.unanswered += 1
-        self.updated = True
+    def sent(self, event: Json, *, refused: bool) -> None:
+        """The client sent an event in wire form; one that the service refuses is answered with an error."""
+        if event["type"] in ("session.update", "transcription_session.update"):
+            self.unanswered += not refused
+            self.updated = True
+        elif event["type"] == "response.create":
+            asked = event.get("response")  # which of the responses it is, a log need not tell
+            self.outside = self.outside or (isinstance(asked, dict) and asked.get("conversation") == "none")
 
     def take(self, event: Json, line: int) -> Iterator[Finding]:
         """What is out of order with one event."""
@@ -202,7 +209,9 @@ class OrderJudge:
                 if other.created is not None and not other.done and other.conversation == conversation:
                     yield from self._frame(line, "response.created comes while another response is active.")
         self.responses[response_id] = _Response(
-            conversation if isinstance(conversation, str) else None, self.events
+            conversation if isinstance(conversation, str) else None,
+            self.events,
+            outside=self.outside or ("conversation_id" in body and conversation is None),
         )
 
     def _frame(self, line: int, message: str) -> list[Finding]:
@@ -215,6 +224,14 @@ class OrderJudge:
         if body.get("status") != "completed":
             return
         yield from known.owed
+        if known.outputs and not _counted(body.get("usage")):
+            yield from self._finding(
+                "usage-counted",
+                line,
+                "response.usage",
+                "a completed response with items in it counts no tokens.",
+                actual=body.get("usage"),
+            )
         if self.sure:
             yield from self.parts.left_open(known.items, line)
         output = body.get("output")
@@ -274,8 +291,11 @@ class OrderJudge:
             response.items.append(item_id)
             return
         response.outputs.append((event.get("output_index"), item_id))
-        owes = self.separate and self.sure and known.known and known.announced
-        if owes and known.added is not None and not known.done:
+        owes = self.sure and known.known and known.announced
+        if owes and known.added is None and not response.outside and ADDED in self.shown.types:
+            message = "an item of a response is done and was never added to the conversation."
+            response.owed += self._finding("item-added", line, "item.id", message)
+        if owes and self.separate and known.added is not None and not known.done:
             response.owed += self._item_done(
                 line, "response.output_item.done comes before conversation.item.done."
             )
@@ -363,6 +383,11 @@ def _item_id(event: Json) -> str | None:
 def _known_kind(event: Json) -> bool:
     item = event.get("item")
     return not isinstance(item, dict) or item.get("type") in _KNOWN_ITEMS
+
+
+def _counted(usage: object) -> bool:
+    total = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return isinstance(total, (int, float)) and total > 0
 
 
 def _number(value: object) -> float:

@@ -319,3 +319,32 @@ def test_a_filter_leaves_out_two_kinds_or_a_kind_and_its_counterpart() -> None:
         "response.created",
         "response.output_item.added",
     )
+
+
+@pytest.mark.parametrize("dialect", GENERATIONS)
+class TestAServerThatTakesAnything:
+    def test_says_updated_to_what_the_service_refuses(self, dialect: str) -> None:
+        said = spoken(dialect)
+        said[place(said, "session.update")][1]["session"]["nonsense"] = 1
+        assert codes(judged(said, dialect)) == {"session.unknown-parameter", "order.update-answered"}
+
+    def test_never_adds_its_item_to_the_conversation(self, dialect: str) -> None:
+        added = on(dialect, "conversation.item.added")
+        said = spoken(dialect)
+        report = judged(without(said, added, [e["type"] for _, e in said].count(added) - 1), dialect)
+        assert "order.item-added" in failing(report)
+
+    def test_adds_none_of_a_response_outside_the_conversation(self, dialect: str) -> None:
+        said = [
+            one for one in cassette(dialect, "text-turn") if not one[1]["type"].startswith("conversation.item.")
+        ]
+        for _, event in said:
+            if "response" in event and "conversation_id" in event["response"]:
+                event["response"]["conversation_id"] = None
+        assert not failing(judged(said, dialect))
+
+    @pytest.mark.parametrize("usage", [None, {"total_tokens": 0, "input_tokens": 0, "output_tokens": 0}])
+    def test_counts_no_tokens(self, dialect: str, usage: dict[str, int] | None) -> None:
+        said = spoken(dialect)
+        said[place(said, "response.done")][1]["response"]["usage"] = usage
+        assert_only(said, dialect, "order.usage-counted")
