@@ -15,7 +15,7 @@ from harness.bundled import cassettes_folder, scenarios_folder
 from harness.cassette import Cassette, load_cassette
 from harness.dialects import bundled_dialect
 from harness.drivers import Implementation, parse_implementation
-from harness.playback import fault_named
+from harness.faults import parse_fault
 from harness.report import CaseResult
 from harness.runner import CasePlan, run_case
 from harness.scenario import Scenario, load_scenario
@@ -62,7 +62,7 @@ def case(name: str, dialect: str, scenario_name: str, *faults: str) -> CasePlan:
         bundled_dialect(dialect),
         scenario(scenario_name),
         cassette(dialect, scenario_name),
-        tuple(fault_named(fault) for fault in faults),
+        tuple(parse_fault(fault) for fault in faults),
     )
 
 

@@ -13,8 +13,8 @@ from harness.cli.select import select_dialects, select_scenarios
 from harness.cli.terminal import Terminal
 from harness.documents import dump_document
 from harness.drivers import BUNDLED, Environments, parse_implementation
+from harness.faults import parse_fault
 from harness.html import write_pages
-from harness.playback import fault_named
 from harness.redaction import Redactor
 from harness.report import NO_BASELINE, Run, baseline_value, load_baseline, render_lines, results_lines
 from harness.runner import PATIENCE, Selection, plan_run, run_all
@@ -23,7 +23,7 @@ from harness.runner import PATIENCE, Selection, plan_run, run_all
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns the run's exit code."""
     names = dict.fromkeys(options.implementation or BUNDLED)
-    faults = tuple(fault_named(name) for name in options.fault or ())
+    faults = tuple(parse_fault(name) for name in options.fault or ())
     baseline = NO_BASELINE if options.no_baseline else load_baseline(options.baseline or baseline_file())
     selection = Selection(
         implementations=tuple(parse_implementation(name) for name in names),
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         tool=f"realtime-harness {__version__}",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         dialects=selection.dialects,
-        faults=tuple(fault.name for fault in faults),
+        faults=tuple(str(fault) for fault in faults),
         baseline=baseline,
         complete=not (options.dialect or options.scenario or faults),
     )

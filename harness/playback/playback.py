@@ -15,16 +15,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from harness.cassette import Cassette
 from harness.dialects import Dialect
-from harness.exceptions import MessageFault
-from harness.messages import Json, Side, parse_event
-from harness.playback.faults import Fault
+from harness.faults import FaultLine
+from harness.messages import Json
 from harness.recording import Barrier, RecordedAnswer, read_recording, without_ids
-from harness.service import Entry, Origin, Outgoing, ResponseRequest, Service, Supply
+from harness.service import Origin, ResponseRequest, Service, Supplied, Supply
 from harness.service.effective import response_fields
 from harness.service.model import STOCK_ANSWER
 
@@ -44,22 +42,20 @@ class Playback(Service):
         seed: int,
         unix_time: int,
         model: str | None = None,
-        faults: Iterable[Fault] = (),
+        faults: FaultLine | None = None,
     ) -> None:
-        self.faults = tuple(faults)
         super().__init__(
             dialect,
             seed=seed,
             unix_time=unix_time,
             model=model,
             supplier=self._supply,
-            lenient=any(fault.lenient for fault in self.faults),
+            faults=faults,
         )
         self.recording = read_recording(cassette, dialect)
         self.played: list[RecordedAnswer] = []
         self.counterfactual: str | None = None
         """Why the service would not have gone on as recorded, from then on."""
-        self._frames = [fault.frame for fault in self.faults if fault.frame is not None]
         self._bound: dict[str, str] = {}
         """Recorded ids to the ones of this session."""
         self._done_since = _Progress()
@@ -81,22 +77,6 @@ class Playback(Service):
     def remaining(self) -> tuple[RecordedAnswer, ...]:
         """The recorded answers not yet asked for."""
         return self.recording.answers[len(self.played) :]
-
-    def fault_frame(self, upcoming: Outgoing) -> str | None:
-        """A faulty frame to send before `upcoming`, once."""
-        if self._frames and upcoming.event["type"].endswith(".delta"):
-            frame = self._frames.pop(0)
-            try:
-                event: Json | None = parse_event(frame)
-            except MessageFault:
-                event = None
-            # The log says what went out in what order: the fault before the event it precedes.
-            preceded = self.exchange.entries.pop()
-            number = preceded.number
-            fault = Entry(number, self.t, Side.SERVER, event, origin=Origin.FAULT, raw=frame)
-            self.exchange.entries += [fault, replace(preceded, number=number + 1)]
-            return frame
-        return None
 
     # What the client does, towards the next barrier.
 
@@ -179,7 +159,7 @@ class Playback(Service):
 
     def _bind(
         self, answer: RecordedAnswer, request: ResponseRequest, *, keep_settings: bool
-    ) -> Iterable[tuple[float, Json]]:
+    ) -> Iterable[Supplied]:
         """The recorded events with this session's ids and, in the response objects, its settings."""
         self._bound[answer.response["id"]] = request.frame.response_id
         for _, event in answer.events:
@@ -197,7 +177,7 @@ class Playback(Service):
                 response.update({key: value for key, value in settings.items() if key in response})
                 response["conversation_id"] = request.frame.conversation_id
                 response["metadata"] = request.frame.metadata
-            yield t, event
+            yield Supplied(t, event)
 
     def _note_unplayed(self) -> None:
         self.exchange.unplayed = [str(answer.barrier) for answer in self.remaining]

@@ -16,9 +16,10 @@ from harness.cassette import Cassette, Provenance
 from harness.checks import CaseRecord, judge
 from harness.dialects import Dialect, Evidence
 from harness.drivers import DriverHost, Implementation
+from harness.faults import Fault, FaultLine
 from harness.findings import Basis
 from harness.messages import Json
-from harness.playback import Fault, Playback
+from harness.playback import Playback
 from harness.report import CaseId, CaseResult
 from harness.runner.drive import PATIENCE, Drive, start_message
 from harness.runner.secrecy import says_key, without_key
@@ -40,7 +41,7 @@ class CasePlan:
 
     @property
     def id(self) -> CaseId:
-        names = tuple(fault.name for fault in self.faults)
+        names = tuple(str(fault) for fault in self.faults)
         return CaseId(self.implementation.name, self.dialect.name, self.scenario.name, names)
 
     @property
@@ -49,7 +50,7 @@ class CasePlan:
         words = ["realtime-harness", "check", "--implementation", self.implementation.name]
         words += ["--dialect", self.dialect.name, "--scenario", self.scenario.name]
         for fault in self.faults:
-            words += ["--fault", fault.name]
+            words += ["--fault", str(fault)]
         own = Path(self.cassette.path)
         if own.is_file() and not own.resolve().is_relative_to(cassettes_folder().resolve()):
             words += ["--cassettes", str(own.parent.parent)]
@@ -65,9 +66,11 @@ async def run_case(
     key = "key-" + secrets.token_hex(16)
     seed = zlib.crc32(str(plan.id).encode())
 
+    faults = FaultLine(plan.faults)
+
     def new_playback() -> Playback:
         now = int(time.time())
-        return Playback(plan.dialect, plan.cassette, seed=seed, unix_time=now, faults=plan.faults)
+        return Playback(plan.dialect, plan.cassette, seed=seed, unix_time=now, faults=faults.connected())
 
     async with ReplayServer(plan.dialect, key, new_playback) as server:
         host = DriverHost(plan.implementation, key)

@@ -13,9 +13,9 @@ from harness.cassette import load_cassette
 from harness.dialects import Dialect
 from harness.drivers import Environments, Implementation
 from harness.exceptions import EnvironmentFault, HarnessError, UsageFault
+from harness.faults import Fault
 from harness.findings import Verdict
 from harness.observations import LogLine, Observed
-from harness.playback import Fault
 from harness.report import CaseResult
 from harness.runner.case import CasePlan, run_case
 from harness.runner.drive import PATIENCE

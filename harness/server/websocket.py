@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from harness.dialects import Dialect
-from harness.messages import MAX_FRAME, render_event
+from harness.messages import MAX_FRAME
 from harness.playback import Playback
 from harness.server.handshake import judge_handshake
 from harness.service import Exchange, Handshake
@@ -102,10 +102,7 @@ class ReplayServer:
         async def pump() -> None:
             while True:
                 while (outgoing := playback.pop()) is not None:
-                    frame = playback.fault_frame(outgoing)
-                    if frame is not None:
-                        await websocket.send(frame)
-                    await websocket.send(render_event(outgoing.event))
+                    await websocket.send(outgoing.frame)
                     connection.last_activity = time.monotonic()
                     # A send that needs no wait never yields, and the reader must get its turn.
                     await asyncio.sleep(THINKING_SECONDS if outgoing.thinking else 0)

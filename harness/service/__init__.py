@@ -1,16 +1,20 @@
 """The sans-I/O model of the service."""
 
-from harness.service.exchange import Entry, Exchange, Handshake, Origin, ResponseStart
-from harness.service.model import Outgoing, ResponseRequest, Service, Supply
+from harness.service.exchange import Ending, Entry, Exchange, Handshake, Origin, ResponseStart
+from harness.service.model import Outgoing, Service
+from harness.service.supply import Prepared, ResponseRequest, Supplied, Supply
 
 __all__ = [
+    "Ending",
     "Entry",
     "Exchange",
     "Handshake",
     "Origin",
     "Outgoing",
+    "Prepared",
     "ResponseRequest",
     "ResponseStart",
     "Service",
+    "Supplied",
     "Supply",
 ]

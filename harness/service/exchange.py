@@ -37,6 +37,8 @@ class Entry:
     canonical: tuple[Json, ...] = ()
     origin: Origin | None = None
     raw: str | None = None
+    fault: str | None = None
+    """The fault that sent or changed it."""
     refusals: tuple[Refusal, ...] = ()
     unproven: tuple[Unproven, ...] = ()
     refused_by_state: str | None = None
@@ -52,6 +54,14 @@ class ResponseStart:
     items: tuple[Json, ...]
     origin: Origin
     why_modelled: str | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the service ends the connection; without a code it drops it, close frame and all."""
+
+    code: int | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)

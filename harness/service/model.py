@@ -9,26 +9,29 @@ only then is it translated, and `rules` say what it does.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.dialects import Dialect, Refusal, Unproven, judge_client_event
 from harness.exceptions import MessageFault
-from harness.messages import Json, Side, decode_audio, parse_event
+from harness.faults import End, EndResponse, FaultLine, Frame, Pause, Stall, Step
+from harness.messages import Json, Side, decode_audio, parse_event, render_event
 from harness.scenario import Answer, Text
-from harness.service.answers import STEP, ResponseFrame, answer_events
+from harness.service.agenda import Agenda, Queued
+from harness.service.answers import STEP, answer_events
 from harness.service.conversation import Conversation
-from harness.service.effective import effective_session, initial_session
+from harness.service.effective import initial_session
 from harness.service.errors import error_event
-from harness.service.exchange import Entry, Exchange, Origin, ResponseStart
+from harness.service.exchange import Ending, Entry, Exchange, Origin
 from harness.service.ids import IdMint
+from harness.service.responding import cut_response, start_response
 from harness.service.rules import BYTES_PER_MS, LATENCY, Refused, obey
+from harness.service.running import Running
+from harness.service.speech import Detector
+from harness.service.supply import Prepared, ResponseRequest, Supplied, Supplier, Supply
 from harness.translation import Translator
-
-THINKING = 0.25
-"""Seconds from `response.create` to the first event of the answer."""
 
 MAX_SHOWN = 65_536
 """Characters kept of a frame that is no event; a report shows its beginning."""
@@ -38,43 +41,28 @@ STOCK_ANSWER = Text("This answer was made by the service model.")
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One event to send. After one marked `thinking` the service takes its time."""
+    """One frame to send, `pause` seconds of real time after the one before.
+
+    `event` is None where the frame is no event. After one marked `thinking` the
+    service takes its time.
+    """
 
     t: float
-    event: Json
+    event: Json | None
     canonical: tuple[Json, ...]
     origin: Origin
+    frame: str
     thinking: bool = False
-
-
-@dataclass(frozen=True)
-class ResponseRequest:
-    """What a response was asked for with, for whoever supplies its answer."""
-
-    frame: ResponseFrame
-    refused: bool
-
-
-@dataclass(frozen=True)
-class Supply:
-    """An answer's events, canonical, with their times from its start; and why they are what they are."""
-
-    events: tuple[tuple[float, Json], ...]
-    origin: Origin
-    why_modelled: str | None = None
-
-
-Supplier = Callable[[ResponseRequest], Supply | None]
+    pause: float = 0.0
 
 
 class Service:
     """One session of the service.
 
     `supplier` is asked first for each answer; without one, `answers` are given
-    in turn, and after the last a stock answer. `lenient` is the fault
-    `accept-any-session`: configuration is never refused, what the dialect does
-    not have is ignored. `transcription`: the session was opened with
-    `intent=transcription` and only hears.
+    in turn, and after the last a stock answer. `transcription`: the session was
+    opened with `intent=transcription` and only hears. `faults` misbehave on
+    purpose; one line of them may serve several connections of a case.
     """
 
     def __init__(
@@ -87,8 +75,8 @@ class Service:
         answers: Iterable[Answer] = (),
         heard: Iterable[str] = (),
         supplier: Supplier | None = None,
-        lenient: bool = False,
         transcription: bool = False,
+        faults: FaultLine | None = None,
     ) -> None:
         self.dialect = dialect
         self.mint = IdMint(seed, unix_time)
@@ -96,7 +84,6 @@ class Service:
         self.exchange = Exchange()
         self.conversation = Conversation()
         self.translator = Translator(dialect)
-        self.lenient = lenient
         self.session = initial_session(
             dialect, self.mint.mint("sess"), unix_time, model, transcription=transcription
         )
@@ -105,20 +92,25 @@ class Service:
         self._answers = iter(answers)
         self.heard = iter(heard)
         self._supplier = supplier
-        self._queue: list[tuple[float, int, Json, Origin, bool]] = []
-        self._order = 0
+        self.faults = faults or FaultLine(())
         self.t = 0.0
+        self.agenda = Agenda()
+        self._ready: deque[Outgoing] = deque()
+        self._pause = 0.0
+        self._stalled = False
+        self.ending: Ending | None = None
+        """How the connection ends, once everything before it was popped."""
+        self.running: dict[str, Running] = {}
         self.active: str | None = None
-        self.active_until = 0.0
+        """The response of the conversation that runs; others run out of band."""
+        self._waiting_items: list[tuple[Json, str | None, Origin]] = []
+        """Items the client created while a response was active: told of after its end."""
         self.buffer = bytearray()
-        self._starts: dict[str, ResponseStart] = {}
-        self._frame: ResponseFrame | None = None
-        """Of the active response."""
-        self._made: frozenset[str] = frozenset()
-        """The items the active response makes."""
+        self.detector: Detector | None = None
 
     def open(self, origin: Origin = Origin.MODELLED) -> None:
         """The connection is open: the service speaks first."""
+        self.detector = self.new_detector()
         self.emit({"type": "session.created", "session": self.session}, origin=origin, delay=LATENCY)
 
     # Sending.
@@ -130,37 +122,100 @@ class Service:
         origin: Origin = Origin.MODELLED,
         delay: float = LATENCY,
         thinking: bool = False,
+        response_id: str | None = None,
+        prepared: Prepared | None = None,
     ) -> None:
         """Queues one canonical event `delay` seconds from now."""
-        self._order += 1
-        heapq.heappush(self._queue, (self.t + delay, self._order, event, origin, thinking))
+        self.agenda.push(Queued(self.t + delay, event, origin, thinking, response_id, prepared))
+
+    def end(self, code: int | None, reason: str = "", delay: float = LATENCY) -> None:
+        """Queues the end of the connection."""
+        self.agenda.push(Queued(self.t + delay, None, Origin.MODELLED, ending=Ending(code, reason)))
 
     def advance(self, t: float) -> None:
-        """Moves the virtual clock on to `t`; it never goes back."""
+        """Moves the virtual clock on to `t`, it never goes back; timers on the way fire at their times."""
+        while (due := self.agenda.due_timer(t)) is not None:
+            self.t = max(self.t, due[0])
+            due[1]()
         self.t = max(self.t, t)
 
-    def pop(self) -> Outgoing | None:
-        """The next event to send, or None; the virtual clock moves to its time."""
-        while self._queue:
-            t, _, canonical, origin, thinking = heapq.heappop(self._queue)
-            self.t = max(self.t, t)
+    def pop(self, until: float | None = None) -> Outgoing | None:
+        """The next frame to send, or None; the virtual clock moves to its time.
+
+        Without `until` whatever is queued counts as due.
+        """
+        while not self._ready:
+            if self._stalled or self.ending is not None:
+                return None
+            queued = self.agenda.take(until)
+            if queued is None:
+                return None
+            self.t = max(self.t, queued.t)
             self.mint.unix_time = self._unix_start + int(self.t)
-            canonical = self._completed(canonical)
-            self._settle(canonical)
-            wire = self.translator.to_wire(Side.SERVER, canonical)
-            if not wire.events:
-                continue
-            (event,) = wire.events
-            self._log(Side.SERVER, event, canonical=(canonical,), origin=origin)
-            if canonical["type"] == "response.created":
-                self._note_start(canonical["response"]["id"])
-            return Outgoing(self.t, event, (canonical,), origin, thinking)
-        return None
+            if queued.event is None:
+                self.ending = queued.ending
+                return None
+            self._send(queued, queued.event)
+        return self._ready.popleft()
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next queued event is due."""
+        return self.t if self._ready else self.agenda.next_at
+
+    @property
+    def next_timer(self) -> float | None:
+        """When the service's patience ends next: idle timeout, session expiry."""
+        return self.agenda.next_timer
 
     @property
     def idle(self) -> bool:
         """Nothing is queued and no response is active."""
-        return not self._queue and self.active is None
+        return self._stalled or (not self._ready and self.agenda.empty and not self.running)
+
+    @property
+    def holding(self) -> bool:
+        """Nothing is queued, and an answer is held until the user barges in or cancels it."""
+        return self.agenda.empty and not self._ready and any(run.hold for run in self.running.values())
+
+    def _send(self, queued: Queued, event: Json) -> None:
+        canonical = self._completed(event)
+        if queued.prepared is not None:
+            wire, frame = queued.prepared.ready(canonical["event_id"])
+        else:
+            translated = self.translator.to_wire(Side.SERVER, canonical).events
+            if not translated:
+                self._settle(queued, canonical)
+                return
+            (wire,) = translated
+            frame = render_event(wire)
+        steps = self.faults.pass_on(wire, canonical, frame)
+        for step in steps:
+            self._step(step, queued)
+        self._settle(queued, canonical)
+        for step in steps:
+            if isinstance(step, EndResponse) and self.active is not None:
+                cut_response(self, self.active, step.status, step.details, Origin.FAULT)
+
+    def _step(self, step: Step, queued: Queued) -> None:
+        if isinstance(step, Frame):
+            own = step.fault is None
+            origin = queued.origin if own else Origin.FAULT
+            raw = step.text[:MAX_SHOWN] if step.event is None else None
+            shown = step.canonical
+            self._log(Side.SERVER, step.event, canonical=shown, origin=origin, raw=raw, fault=step.fault)
+            if shown and shown[0]["type"] == "response.created":
+                self._note_start(shown[0]["response"]["id"])
+            thinking = queued.thinking and own
+            self._ready.append(Outgoing(self.t, step.event, shown, origin, step.text, thinking, self._pause))
+            self._pause = 0.0
+        elif isinstance(step, Pause):
+            self._pause += step.seconds
+        elif isinstance(step, End):
+            self.agenda.drop(lambda _: True)
+            self.end(step.code, step.reason, delay=0.0)
+        elif isinstance(step, Stall):
+            self._stalled = True
 
     def _completed(self, event: Json) -> Json:
         """An event with its own id first after the type, and the previous id as things stand now."""
@@ -185,8 +240,11 @@ class Service:
             return None
         return str(self.conversation.items[position - 1]["id"])
 
-    def _settle(self, event: Json) -> None:
+    def _settle(self, queued: Queued, event: Json) -> None:
         """What sending an event does to the state."""
+        run = self.running.get(queued.response_id or "")
+        if run is not None:
+            run.sent(event)
         if event["type"] == "conversation.item.done":
             self.conversation.replace(event["item"])
         elif event["type"] == "response.output_audio.delta":
@@ -194,7 +252,15 @@ class Service:
             made = self.conversation.audio_ms
             made[event["item_id"]] = made.get(event["item_id"], 0) + len(pcm) // BYTES_PER_MS
         elif event["type"] == "response.done":
+            self._response_done(event["response"]["id"])
+
+    def _response_done(self, response_id: str) -> None:
+        self.running.pop(response_id, None)
+        if self.active == response_id:
             self.active = None
+            waiting, self._waiting_items = self._waiting_items, []
+            for item, previous, origin in waiting:
+                self._emit_item(item, previous, origin)
 
     # Receiving.
 
@@ -211,7 +277,7 @@ class Service:
         judged = judge_client_event(self.dialect, event)
         refusals = tuple(item for item in judged if isinstance(item, Refusal) and item.fact.evidence.can_fail)
         unproven = tuple(item for item in judged if isinstance(item, Unproven))
-        waived = self.lenient and event["type"] in ("session.update", "response.create")
+        waived = self.faults.lenient and event["type"] in ("session.update", "response.create")
         accepted = _without(event, refusals) if waived else event
         canonical = self.translator.to_canonical(Side.CLIENT, accepted).events
         number = self._log(Side.CLIENT, event, canonical=canonical, refusals=refusals, unproven=unproven)
@@ -249,68 +315,51 @@ class Service:
     def committed(self, ms: float) -> None:
         """The client committed that much audio."""
 
-    def emit_item(self, item: Json, previous: str | None, origin: Origin, delay: float = LATENCY) -> None:
+    def new_detector(self) -> Detector | None:
+        """What listens for speech under the session's turn detection; None where nothing does."""
+        return None
+
+    def emit_item(self, item: Json, previous: str | None, origin: Origin) -> None:
+        """Tells of an item the client made; while a response is active, after its end.
+
+        Captures: 2 of 2 tool results sent before `response.done` are told of after it.
+        """
+        if self.active is not None:
+            self._waiting_items.append((item, previous, origin))
+        else:
+            self._emit_item(item, previous, origin)
+
+    def _emit_item(self, item: Json, previous: str | None, origin: Origin) -> None:
         body = {"previous_item_id": previous, "item": item}
-        self.emit({"type": "conversation.item.added", **body}, origin=origin, delay=delay)
-        self.emit({"type": "conversation.item.done", **body}, origin=origin, delay=delay)
+        self.emit({"type": "conversation.item.added", **body}, origin=origin)
+        self.emit({"type": "conversation.item.done", **body}, origin=origin)
 
     # Responses.
 
-    def respond(self, overrides: Json, *, refused: bool) -> None:
+    def respond(self, overrides: Json, *, refused: bool, by_service: bool = False) -> None:
         """Starts a response; `refused` where the service would not have started it."""
-        outside = overrides.get("conversation") == "none"
-        frame = ResponseFrame(
-            self.mint.mint("resp"),
-            None if outside else self.conversation_id,
-            effective_session(self.session, overrides),
-            overrides.get("metadata"),
-        )
-        request = ResponseRequest(frame, refused)
-        supply = self._supplier(request) if self._supplier else None
-        if supply is None:
-            supply = self.modelled(next(self._answers, STOCK_ANSWER), request)
-        if outside:
-            kept = tuple(e for e in supply.events if not e[1]["type"].startswith("conversation.item."))
-            supply = replace(supply, events=kept)
-        if not supply.events:
-            return
-        self.active, self._frame = frame.response_id, frame
-        self._made = frozenset(
-            event["item"]["id"] for _, event in supply.events if event["type"] == "response.output_item.added"
-        )
-        self.active_until = self.t + THINKING + supply.events[-1][0]
-        self._starts[frame.response_id] = ResponseStart(
-            0, frame.session, tuple(self.conversation.snapshot()), supply.origin, supply.why_modelled
-        )
-        for index, (t, event) in enumerate(supply.events):
-            self.emit(event, origin=supply.origin, delay=THINKING + t, thinking=index == 0)
+        start_response(self, overrides, refused=refused, by_service=by_service)
 
-    def cancel_response(self, reason: str) -> None:
-        """Ends the active response; what it had not yet said is never said."""
-        assert self.active is not None
-        assert self._frame is not None
-        cancelled = self.active
-        self._queue = [e for e in self._queue if not _belongs(e[2], cancelled, self._made) or _opens(e[2])]
-        heapq.heapify(self._queue)
-        self.active_until = self.t
-        response = self._frame.response("cancelled", [], None)
-        response["status_details"] = {"type": "cancelled", "reason": reason}
-        opening = max((t - self.t for t, _, event, *_ in self._queue if _opens(event)), default=LATENCY)
-        self.emit({"type": "response.done", "response": response}, delay=max(opening, LATENCY))
+    def supply(self, request: ResponseRequest) -> Supply:
+        """The answer to a request: the supplier's, else the next scripted one."""
+        supply = self._supplier(request) if self._supplier else None
+        return supply or self.modelled(next(self._answers, STOCK_ANSWER), request)
+
+    def cancel_response(self, response_id: str, reason: str) -> None:
+        """Cancels a running response: `turn_detected` or `client_cancelled`."""
+        cut_response(self, response_id, "cancelled", {"type": "cancelled", "reason": reason})
 
     def modelled(self, answer: Answer, request: ResponseRequest, why: str | None = None) -> Supply:
         """A scripted answer as the events of a response."""
         events = answer_events(answer, request.frame, self.mint)
-        timed = tuple((index * STEP, event) for index, event in enumerate(events))
+        timed = tuple(Supplied(index * STEP, event) for index, event in enumerate(events))
         return Supply(timed, Origin.MODELLED, why)
 
     def _note_start(self, response_id: str) -> None:
-        start = self._starts.get(response_id)
-        if start is not None:
+        run = self.running.get(response_id)
+        if run is not None and not run.created:
             entry = len(self.exchange.entries) - 1
-            self.exchange.responses.append(
-                ResponseStart(entry, start.session, start.items, start.origin, start.why_modelled)
-            )
+            self.exchange.responses.append(replace(run.start, entry=entry))
 
     # The log.
 
@@ -321,30 +370,7 @@ class Service:
 
     def _mark_refused(self, number: int, error: str) -> None:
         entry = self.exchange.entries[number]
-        self.exchange.entries[number] = Entry(
-            entry.number,
-            entry.t,
-            entry.side,
-            entry.event,
-            entry.canonical,
-            unproven=entry.unproven,
-            refused_by_state=error,
-        )
-
-
-def _belongs(event: Json, response_id: str, items: frozenset[str]) -> bool:
-    """Whether an event is part of a response: its own, and those of the items it makes."""
-    response, item = event.get("response"), event.get("item")
-    return (
-        event.get("response_id") == response_id
-        or (isinstance(response, dict) and response.get("id") == response_id)
-        or (isinstance(item, dict) and item.get("id") in items)
-    )
-
-
-def _opens(event: Json) -> bool:
-    """`response.created` is sent even of a response that is cancelled at once."""
-    return bool(event["type"] == "response.created")
+        self.exchange.entries[number] = replace(entry, refused_by_state=error)
 
 
 def _without(event: Json, refusals: tuple[Refusal, ...]) -> Json:

@@ -145,9 +145,7 @@ def _item_create(service: Service, event: Json) -> None:
     except KeyError:
         raise Refused("previous_item_unknown", event.get("previous_item_id")) from None
     service.created(item)
-    # While a response is active the acknowledgement waits for its end (captures: 2 of 2 tool results).
-    wait = max(service.active_until - service.t, 0.0) if service.active else 0.0
-    service.emit_item(item, previous, service.acknowledgement(event), delay=LATENCY + wait)
+    service.emit_item(item, previous, service.acknowledgement(event))
 
 
 def _item_retrieve(service: Service, event: Json) -> None:
@@ -179,15 +177,18 @@ def _item_truncate(service: Service, event: Json) -> None:
 
 
 def _response_create(service: Service, event: Json) -> None:
-    if service.active is not None:
+    overrides = event.get("response") or {}
+    if service.active is not None and overrides.get("conversation") != "none":
         raise Refused("active_response", service.active)
-    service.respond(event.get("response") or {}, refused=False)
+    service.respond(overrides, refused=False)
 
 
 def _response_cancel(service: Service, event: Json) -> None:
-    if service.active is None or event.get("response_id", service.active) != service.active:
+    response_id = event.get("response_id") or service.active
+    run = service.running.get(response_id or "")
+    if run is None or run.ending:
         raise Refused("cancel_not_active")
-    service.cancel_response("client_cancelled")
+    service.cancel_response(run.id, "client_cancelled")
 
 
 _RULES: dict[str, Callable[[Service, Json], None]] = {

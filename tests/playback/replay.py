@@ -11,7 +11,8 @@ import pytest
 from harness.cassette import Cassette, Close, Header, Interaction, Provenance
 from harness.dialects import bundled_dialect
 from harness.messages import Json, Side
-from harness.playback import Playback, fault_named
+from harness.faults import FaultLine, parse_fault
+from harness.playback import Playback
 from harness.scenario import Send
 from tests.cases import cassette, scenario
 from tests.talk import GA, NOW, Talk
@@ -21,7 +22,11 @@ def replay(dialect: str, name: str | Cassette, *faults: str, seed: int = 9) -> T
     """An open session that replays a bundled cassette, or the given one."""
     found = cassette(dialect, name) if isinstance(name, str) else name
     playback = Playback(
-        bundled_dialect(dialect), found, seed=seed, unix_time=NOW, faults=[fault_named(f) for f in faults]
+        bundled_dialect(dialect),
+        found,
+        seed=seed,
+        unix_time=NOW,
+        faults=FaultLine(parse_fault(f) for f in faults),
     )
     session = Talk(playback)
     playback.start()

@@ -15,7 +15,8 @@ from harness.dialects import bundled_dialect, judge_client_event
 from harness.messages import Json, get_path, render_event
 from harness.scenario import Audio, Call, Speech, Text
 from harness.service import Origin
-from harness.service.model import MAX_SHOWN, THINKING
+from harness.service.model import MAX_SHOWN
+from harness.service.responding import THINKING
 from harness.service.rules import LATENCY
 from tests.talk import BOTH, GA, NOW, PREVIEW, Talk, one, only, result_item, talk, types, user_item
 

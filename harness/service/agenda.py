@@ -1,0 +1,81 @@
+"""What is still to come: queued events in the order of their times, and timers.
+
+Events may be taken at once, however far ahead they lie. Timers stand for the
+service's patience and fire only when their time has really come.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.messages import Json
+from harness.service.exchange import Ending, Origin
+from harness.service.supply import Prepared
+
+
+@dataclass(frozen=True)
+class Queued:
+    """One event on its way out: canonical, or an ending instead. `prepared` spares its translation."""
+
+    t: float
+    event: Json | None
+    origin: Origin
+    thinking: bool = False
+    response_id: str | None = None
+    """The response it is part of; cancelling the response drops it."""
+    prepared: Prepared | None = None
+    ending: Ending | None = None
+
+
+class Agenda:
+    """Queued events and timers, on the service's virtual clock (seconds)."""
+
+    def __init__(self) -> None:
+        self._queue: list[tuple[float, int, Queued]] = []
+        self._order = 0
+        self._timers: dict[str, tuple[float, Callable[[], None]]] = {}
+
+    def push(self, queued: Queued) -> None:
+        self._order += 1
+        heapq.heappush(self._queue, (queued.t, self._order, queued))
+
+    def take(self, until: float | None) -> Queued | None:
+        """The next event due by `until` (None: whenever it is due)."""
+        if not self._queue or (until is not None and self._queue[0][0] > until):
+            return None
+        return heapq.heappop(self._queue)[2]
+
+    def drop(self, unwanted: Callable[[Queued], bool]) -> None:
+        """Takes out what will never be said."""
+        self._queue = [entry for entry in self._queue if not unwanted(entry[2])]
+        heapq.heapify(self._queue)
+
+    def queued(self) -> list[Queued]:
+        """Everything queued, in order."""
+        return [entry[2] for entry in sorted(self._queue, key=lambda entry: entry[:2])]
+
+    @property
+    def empty(self) -> bool:
+        return not self._queue
+
+    @property
+    def next_at(self) -> float | None:
+        return self._queue[0][0] if self._queue else None
+
+    def set_timer(self, name: str, t: float, fire: Callable[[], None]) -> None:
+        """Sets a timer, or sets it anew."""
+        self._timers[name] = (t, fire)
+
+    def clear_timer(self, name: str) -> None:
+        self._timers.pop(name, None)
+
+    @property
+    def next_timer(self) -> float | None:
+        return min((t for t, _ in self._timers.values()), default=None)
+
+    def due_timer(self, now: float) -> tuple[float, Callable[[], None]] | None:
+        """The earliest timer whose time has come, taken out."""
+        due = [(t, name) for name, (t, _) in self._timers.items() if t <= now]
+        return self._timers.pop(min(due)[1]) if due else None

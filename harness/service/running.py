@@ -1,0 +1,151 @@
+"""One response while it runs: what of it was really sent, and how it ends when it is cut short."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.messages import Json
+from harness.service.answers import ResponseFrame
+from harness.service.exchange import Origin, ResponseStart
+
+_STREAMS = {
+    "response.output_text.delta": "text",
+    "response.output_audio_transcript.delta": "transcript",
+    "response.function_call_arguments.delta": "arguments",
+}
+
+_CLOSING = {
+    "response.output_text.done",
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.function_call_arguments.done",
+}
+
+
+@dataclass
+class _Part:
+    at: Json
+    """`item_id`, `output_index` and `content_index`."""
+    kind: str
+    words: str = ""
+    done: bool = False
+    ended: set[str] = field(default_factory=set)
+    """The streams that had their own `.done`."""
+
+
+@dataclass
+class _Item:
+    place: Json
+    item: Json
+    parts: dict[Any, _Part] = field(default_factory=dict)
+    arguments: str = ""
+    ended: set[str] = field(default_factory=set)
+    settled: bool = False
+    """Its `conversation.item.done` was sent."""
+    done: bool = False
+
+
+@dataclass
+class Running:
+    """A response from its start until `response.done` was sent."""
+
+    frame: ResponseFrame
+    origin: Origin
+    start: ResponseStart
+    outside: bool
+    hold: bool
+    created: bool = False
+    ending: bool = False
+    """Its end is queued: nothing can be cancelled any more."""
+    items: dict[str, _Item] = field(default_factory=dict)
+    output: list[Json] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return self.frame.response_id
+
+    def sent(self, event: Json) -> None:
+        """Takes note of an event of this response that went out."""
+        type_ = event["type"]
+        if type_ == "response.created":
+            self.created = True
+        elif type_ == "response.output_item.added":
+            place: Json = {key: event[key] for key in ("response_id", "output_index") if key in event}
+            self.items[event["item"]["id"]] = _Item(place, event["item"])
+        elif type_ == "response.output_item.done":
+            self.output.append(event["item"])
+            self._item(event["item"]["id"]).done = True
+        elif type_ == "conversation.item.done":
+            self._item(event["item"]["id"]).settled = True
+        elif "item_id" in event:
+            self._sent_of_item(event, type_)
+
+    def _item(self, item_id: str) -> _Item:
+        return self.items.setdefault(item_id, _Item({"response_id": self.id}, {"id": item_id}))
+
+    def _sent_of_item(self, event: Json, type_: str) -> None:
+        item = self._item(event["item_id"])
+        index = event.get("content_index")
+        if type_ == "response.content_part.added":
+            at: Json = {k: event[k] for k in ("item_id", "output_index", "content_index") if k in event}
+            item.parts[index] = _Part(at, event["part"].get("type", "text"))
+        elif type_ == "response.content_part.done" and index in item.parts:
+            item.parts[index].done = True
+        elif type_ in _STREAMS:
+            if index in item.parts:
+                item.parts[index].words += event["delta"]
+            else:
+                item.arguments += event["delta"]
+        elif type_ in _CLOSING:
+            (item.parts[index].ended if index in item.parts else item.ended).add(type_)
+
+    def closing(self) -> Iterator[Json]:
+        """What closes all that is open, before `response.done`; the texts are those really sent."""
+        for item in self.items.values():
+            if item.done:
+                continue
+            for part in item.parts.values():
+                if not part.done:
+                    yield from self._closed_part(part)
+            finished = self._finished(item)
+            if finished["type"] == "function_call":
+                name = "response.function_call_arguments.done"
+                if name not in item.ended:
+                    call = {"item_id": finished["id"], "call_id": finished.get("call_id")}
+                    said = {"name": finished.get("name"), "arguments": item.arguments}
+                    yield {"type": name, **item.place, **call, **said}
+            if not self.outside and not item.settled:
+                yield {"type": "conversation.item.done", "previous_item_id": None, "item": finished}
+            yield {"type": "response.output_item.done", **item.place, "item": copy.deepcopy(finished)}
+
+    def _closed_part(self, part: _Part) -> Iterator[Json]:
+        at = {"response_id": self.id, **part.at}
+        if part.kind == "audio":
+            ends: list[tuple[str, Json]] = [
+                ("response.output_audio.done", {}),
+                ("response.output_audio_transcript.done", {"transcript": part.words}),
+            ]
+            closed: Json = {"type": "audio", "transcript": part.words}
+        else:
+            ends = [("response.output_text.done", {"text": part.words})]
+            closed = {"type": "text", "text": part.words}
+        for name, said in ends:
+            if name not in part.ended:
+                yield {"type": name, **at, **said}
+        yield {"type": "response.content_part.done", **at, "part": closed}
+
+    def _finished(self, item: _Item) -> Json:
+        finished = {**copy.deepcopy(item.item), "status": "incomplete"}
+        if finished.get("type") == "function_call":
+            finished["arguments"] = item.arguments
+        else:
+            finished["content"] = [
+                {"type": "output_audio", "transcript": part.words}
+                if part.kind == "audio"
+                else {"type": "output_text", "text": part.words}
+                for part in item.parts.values()
+            ]
+        return finished
