@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.cli.select import select_dialects, select_scenarios
-from harness.construct import construct_cassette
+from harness.construct import construct_cassettes
 
 
 def run(options: argparse.Namespace) -> int:
@@ -15,14 +15,16 @@ def run(options: argparse.Namespace) -> int:
         for scenario in select_scenarios(options.scenario):
             if not scenario.applies_to(dialect.name):
                 continue
-            path = options.output / dialect.name / f"{scenario.name}.jsonl"
-            text = "".join(f"{line}\n" for line in construct_cassette(scenario, dialect).lines())
-            same = path.exists() and path.read_text(encoding="utf-8") == text
-            if options.check:
-                different += not same
-                print(f"{'same' if same else 'DIFFERS'}  {path}")
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-                print(f"{'unchanged' if same else 'written'}  {path}")
+            made = construct_cassettes(scenario, dialect)
+            for name, cassette in zip(scenario.cassette_names, made, strict=True):
+                path = options.output / dialect.name / name
+                text = "".join(f"{line}\n" for line in cassette.lines())
+                same = path.exists() and path.read_text(encoding="utf-8") == text
+                if options.check:
+                    different += not same
+                    print(f"{'same' if same else 'DIFFERS'}  {path}")
+                else:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(text, encoding="utf-8")
+                    print(f"{'unchanged' if same else 'written'}  {path}")
     return 1 if different else 0

@@ -303,9 +303,17 @@ class Handshake:
     auth_fact: Fact
     refusals: Mapping[str, HandshakeRefusal]
 
-    def right_query(self, deployment: str) -> tuple[tuple[str, str], ...]:
+    def right_query(self, deployment: str, *, transcription: bool = False) -> tuple[tuple[str, str], ...]:
         """The query of a right handshake, in the order of the table."""
-        return tuple((rule.name, rule.value or deployment) for rule in self.query if rule.required)
+        kept = [rule for rule in self.query if rule.required]
+        if transcription:
+            intent = [rule for rule in self.query if rule.means == "transcription"]
+            replaced = {rule.name for rule in intent}
+            kept = [rule for rule in kept if not replaced & set(rule.unless)] + intent
+        return tuple(
+            (rule.name, rule.value or ("transcription" if rule.means == "transcription" else deployment))
+            for rule in kept
+        )
 
 
 @dataclass(frozen=True, slots=True)

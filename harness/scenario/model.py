@@ -186,6 +186,12 @@ class Scenario:
                 found[-1].append(step)
         return tuple(map(tuple, found))
 
+    @property
+    def cassette_names(self) -> tuple[str, ...]:
+        """The file of each connection's cassette: `NAME.jsonl`, `NAME.2.jsonl` and so on."""
+        numbers = range(1, len(self.connections) + 1)
+        return tuple(f"{self.name}.{n}.jsonl" if n > 1 else f"{self.name}.jsonl" for n in numbers)
+
     def applies_to(self, dialect: str) -> bool:
         return self.dialects is None or dialect in self.dialects
 
