@@ -18,19 +18,19 @@ from harness.exceptions import CassetteFault, RecordingFault
 from harness.playback import Playback
 from harness.recorder import Target, record, websocket_url
 from harness.scenario import load_scenario
-from harness.server import ReplayServer
+from harness.server import Opening, RealtimeServer
 
 KEY = "a-key-nobody-may-see-0123456789"
 
 
-def _server(dialect: Dialect, cassette: Cassette) -> ReplayServer:
-    def new_playback() -> Playback:
+def _server(dialect: Dialect, cassette: Cassette) -> RealtimeServer:
+    def new_playback(_: Opening) -> Playback:
         return Playback(dialect, cassette, seed=1, unix_time=int(time.time()))
 
-    return ReplayServer(dialect, KEY, new_playback)
+    return RealtimeServer(dialect, KEY, new_playback)
 
 
-def _target(server: ReplayServer, dialect: Dialect, key: str = KEY) -> Target:
+def _target(server: RealtimeServer, dialect: Dialect, key: str = KEY) -> Target:
     query = "&".join(f"{name}={value}" for name, value in dialect.handshake.right_query("gpt-realtime"))
     return Target(f"{server.origin}{dialect.handshake.path}?{query}", key, dialect)
 

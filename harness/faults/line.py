@@ -66,6 +66,11 @@ class FaultLine:
         """Those that changed something so far; leniency leaves no trace here."""
         return tuple(fault for place, fault in enumerate(self.faults) if self._case.struck[place])
 
+    @property
+    def longest_handshake(self) -> float:
+        """Seconds by which an attempt to connect may be held up."""
+        return sum(fault.seconds("seconds") for fault in self.faults if fault.name == "slow-handshake")
+
     def handshake(self, attempt: int) -> HandshakeFault | None:
         """What becomes of an attempt to connect; the first is 1."""
         found: HandshakeFault | None = None

@@ -25,7 +25,7 @@ from harness.runner.drive import PATIENCE, Drive, start_message
 from harness.runner.secrecy import says_key, without_key
 from harness.runner.verdict import close_verdict, verdict_and_reason, worst_and_earliest
 from harness.scenario import Scenario, plan_intents
-from harness.server import Connection, ReplayServer
+from harness.server import Connection, Opening, RealtimeServer
 from harness.service import Exchange
 
 
@@ -68,11 +68,11 @@ async def run_case(
 
     faults = FaultLine(plan.faults)
 
-    def new_playback() -> Playback:
+    def new_playback(_: Opening) -> Playback:
         now = int(time.time())
         return Playback(plan.dialect, plan.cassette, seed=seed, unix_time=now, faults=faults.connected())
 
-    async with ReplayServer(plan.dialect, key, new_playback) as server:
+    async with RealtimeServer(plan.dialect, key, new_playback, faults=faults) as server:
         host = DriverHost(plan.implementation, key)
         factory = plan.implementation.factory
         start = start_message(
@@ -85,6 +85,9 @@ async def run_case(
             await host.stop()
         # The server's side of the close follows the end of the process.
         await asyncio.sleep(0.02)
+    for failed in server.connections:
+        if failed.failure is not None:
+            raise failed.failure
     connection = _main_connection(server.connections)
     if connection is not None and says_key(connection, key):
         host.observed.leaked_key = True

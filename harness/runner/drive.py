@@ -16,7 +16,7 @@ from harness.dialects.model import DEPLOYMENT
 from harness.drivers import DriverHost
 from harness.messages import Json
 from harness.scenario import Plan, Scenario
-from harness.server import ReplayServer
+from harness.server import RealtimeServer
 
 QUIET = 0.15
 """Seconds without a message after which a turn that has its answers is over."""
@@ -36,7 +36,7 @@ class Drive:
     """One driver on its way through one plan, against one server."""
 
     host: DriverHost
-    server: ReplayServer
+    server: RealtimeServer
     plan: Plan
     start: Json
     patience: float = PATIENCE
@@ -92,7 +92,7 @@ class Drive:
         return sum(len(c.exchange.responses) for c in self.server.connections if c.exchange)
 
     def _idle(self) -> bool:
-        return all(c.playback.idle for c in self.server.connections if c.playback)
+        return all(c.idle for c in self.server.connections)
 
     def _hung(self, what: str) -> None:
         if not self.host.ended:

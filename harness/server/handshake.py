@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlsplit
 
 from harness.dialects import Acceptance, Dialect
 from harness.dialects.model import HandshakeRefusal
 from harness.redaction import Redactor
+from harness.server.opening import error_body
 from harness.service import Handshake
 
 
@@ -34,7 +34,7 @@ def judge_handshake(
     body = ""
     if refusal:
         message = refusal.message.replace("{name}", detail)
-        body = json.dumps({"error": {"code": refusal.code, "message": message}})
+        body = error_body(refusal.code, message)
     return record, refusal, body
 
 

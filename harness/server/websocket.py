@@ -1,138 +1,154 @@
-"""A WebSocket server that replays one cassette to whoever connects.
+"""A WebSocket server with a service of its own for whoever connects.
 
-Loopback only, a free port, no compression, `realtime` as subprotocol only
-where the client offers it. Each connection has a playback of its own; the
-cassette is shared and never changed.
+Loopback only, no compression, `realtime` as subprotocol only where the client
+offers it. What is served, a cassette or the model, is the factory's to say.
 """
 
 from __future__ import annotations
 
 import asyncio
-import http
-import time
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from harness.dialects import Dialect
+from harness.exceptions import UsageFault
+from harness.faults import FaultLine
 from harness.messages import MAX_FRAME
-from harness.playback import Playback
+from harness.server.connection import Connection
 from harness.server.handshake import judge_handshake
-from harness.service import Exchange, Handshake
+from harness.server.opening import Opening, phrase, refusal_body
+from harness.server.session import Session
+from harness.service import Service
+from harness.service.pace import AT_ONCE, Pace
 
-THINKING_SECONDS = 0.01
-"""The pause after `response.created`: long enough for a client that sends twice to be caught at it."""
+HOST = "127.0.0.1"
 
+OPENING_SECONDS = 10.0
+"""How long a client may take for its part of the handshake."""
 
-@dataclass
-class Connection:
-    """One attempt to connect, and what came of it."""
-
-    handshake: Handshake
-    playback: Playback | None = None
-    last_activity: float = field(default_factory=time.monotonic)
-
-    @property
-    def exchange(self) -> Exchange | None:
-        return self.playback.exchange if self.playback else None
+NewService = Callable[[Opening], Service]
 
 
-class ReplayServer:
-    """Serves one cassette in one dialect on a free port of 127.0.0.1; an async context manager."""
+class RealtimeServer:
+    """Serves one dialect on a port of 127.0.0.1, a free one unless told otherwise; an async context manager.
 
-    def __init__(self, dialect: Dialect, key: str, new_playback: Callable[[], Playback]) -> None:
+    `new_service` is told each accepted handshake. `faults` are those at
+    handshakes; the service is given its own by the factory.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        key: str,
+        new_service: NewService,
+        *,
+        pace: Pace = AT_ONCE,
+        faults: FaultLine | None = None,
+        port: int = 0,
+    ) -> None:
         self.dialect = dialect
         self.key = key
+        self.pace = pace
+        self.faults = faults or FaultLine()
         self.connections: list[Connection] = []
-        self._new_playback = new_playback
+        self._new_service = new_service
+        self._port = port
         self._server: Server | None = None
+        self._closing = asyncio.Event()
+        self._attempts = 0
+        self._opened = 0
         self._opening: dict[ServerConnection, Connection] = {}
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        return int(next(iter(self._server.sockets)).getsockname()[1])
 
     @property
     def origin(self) -> str:
         """`http://127.0.0.1:PORT`."""
-        assert self._server is not None
-        port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"http://127.0.0.1:{port}"
+        return f"http://{HOST}:{self.port}"
 
-    async def __aenter__(self) -> ReplayServer:
-        self._server = await serve(
-            self._serve,
-            host="127.0.0.1",
-            port=0,
-            compression=None,
-            max_size=MAX_FRAME,
-            process_request=self._process_request,
-            select_subprotocol=_select_subprotocol,
-            ping_interval=None,
-            close_timeout=2,
-            server_header=None,
-        )
+    async def __aenter__(self) -> RealtimeServer:
+        try:
+            self._server = await serve(
+                self._serve,
+                host=HOST,
+                port=self._port,
+                compression=None,
+                max_size=MAX_FRAME,
+                process_request=self._process_request,
+                select_subprotocol=_select_subprotocol,
+                open_timeout=OPENING_SECONDS + self.faults.longest_handshake,
+                ping_interval=None,
+                close_timeout=2,
+                server_header=None,
+            )
+        except (OSError, OverflowError) as error:
+            raise UsageFault(
+                f"port {self._port} of {HOST} cannot be had: {error}", hint="name another one, or none"
+            ) from None
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
+        self._closing.set()
         self._server.close()
         await self._server.wait_closed()
 
-    def _process_request(self, websocket: ServerConnection, request: Request) -> Response | None:
+    async def _process_request(self, websocket: ServerConnection, request: Request) -> Response | None:
         headers = list(request.headers.raw_items())
         handshake, refusal, body = judge_handshake(self.dialect, request.path, headers, self.key)
         connection = Connection(handshake)
         self.connections.append(connection)
-        if refusal is None:
-            self._opening[websocket] = connection
-            return None
-        content = body.encode()
-        fields = Headers({"Content-Type": "application/json", "Content-Length": str(len(content))})
-        return Response(refusal.status, http.HTTPStatus(refusal.status).phrase, fields, content)
+        if refusal is not None:
+            return _refused(refusal.status, body)
+        self._attempts += 1
+        fault = self.faults.handshake(self._attempts)
+        if fault is not None:
+            connection.handshake = replace(handshake, fault=fault.fault)
+            if fault.delay:
+                connection.touch(fault.delay)
+                await self._pause(fault.delay)
+            if fault.status is not None:
+                body, evidence = refusal_body(self.dialect, fault)
+                connection.handshake = replace(
+                    connection.handshake, status=fault.status, body_evidence=evidence
+                )
+                return _refused(fault.status, body, fault.headers)
+        self._opening[websocket] = connection
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, but not longer than the server is up."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
 
     async def _serve(self, websocket: ServerConnection) -> None:
         connection = self._opening.pop(websocket)
-        playback = connection.playback = self._new_playback()
-        playback.exchange.handshake = connection.handshake
-        began = time.monotonic()
-        arrived = asyncio.Event()
-
-        async def pump() -> None:
-            while True:
-                while (outgoing := playback.pop()) is not None:
-                    await websocket.send(outgoing.frame)
-                    connection.last_activity = time.monotonic()
-                    # A send that needs no wait never yields, and the reader must get its turn.
-                    await asyncio.sleep(THINKING_SECONDS if outgoing.thinking else 0)
-                arrived.clear()
-                await arrived.wait()
-
-        playback.start()
-        pumping = asyncio.create_task(pump())
-        try:
-            async for frame in websocket:
-                connection.last_activity = time.monotonic()
-                playback.advance(time.monotonic() - began)
-                playback.receive(frame)
-                arrived.set()
-        except ConnectionClosed:
-            pass
-        finally:
-            pumping.cancel()
-            await asyncio.gather(pumping, return_exceptions=True)
-            _note_close(websocket, playback.exchange)
-            connection.last_activity = time.monotonic()
+        self._opened += 1
+        service = self._new_service(Opening(self._opened, self.dialect, connection.handshake))
+        service.exchange.handshake = connection.handshake
+        connection.service = service
+        await Session(websocket, connection, service, self.pace).run()
 
 
-def _note_close(websocket: ServerConnection, exchange: Exchange) -> None:
-    exchange.close_code = websocket.protocol.close_code
-    by_client = websocket.protocol.close_rcvd_then_sent
-    if websocket.protocol.close_rcvd is None and websocket.protocol.close_sent is None:
-        exchange.close_by = "nobody"
-    else:
-        exchange.close_by = "client" if by_client else "server"
+def _refused(status: int, body: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    content = body.encode()
+    fields = Headers({"Content-Type": _content_type(body), "Content-Length": str(len(content))})
+    for name, value in headers:
+        fields[name] = value
+    return Response(status, phrase(status), fields, content)
+
+
+def _content_type(body: str) -> str:
+    return "application/json" if body[:1] in ("{", "[") else "text/plain; charset=utf-8"
 
 
 def _select_subprotocol(websocket: ServerConnection, offered: object) -> Subprotocol | None:  # noqa: ARG001

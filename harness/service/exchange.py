@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.dialects import Refusal, Unproven
+from harness.dialects import Evidence, Refusal, Unproven
 from harness.messages import Json, Side
 
 
@@ -75,6 +75,10 @@ class Handshake:
     status: int
     refusal: str | None = None
     """The name of the dialect's handshake refusal, where one was given."""
+    fault: str | None = None
+    """The fault that delayed or refused it."""
+    body_evidence: Evidence | None = None
+    """How well the body of that fault's refusal is known; None where the fault brought its own."""
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name), None)

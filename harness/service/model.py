@@ -113,6 +113,10 @@ class Service:
         self.detector = self.new_detector()
         self.emit({"type": "session.created", "session": self.session}, origin=origin, delay=LATENCY)
 
+    def start(self) -> None:
+        """What the server does when a connection is open."""
+        self.open()
+
     # Sending.
 
     def emit(

@@ -10,9 +10,11 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from harness.dialects import bundled_dialect
+from harness.faults import FaultLine, parse_fault
 from harness.messages import Json
-from harness.playback import Playback, fault_named
-from harness.server import ReplayServer
+from harness.playback import Playback
+from harness.server import Opening, RealtimeServer
+from harness.service.pace import AT_ONCE, Pace
 from tests.cases import cassette
 from tests.talk import GA, NOW
 
@@ -25,21 +27,22 @@ TARGET = {
 
 
 @asynccontextmanager
-async def serving(dialect: str = GA, name: str = "text-turn", *faults: str) -> AsyncIterator[ReplayServer]:
-    def new_playback() -> Playback:
+async def serving(
+    dialect: str = GA, name: str = "text-turn", *faults: str, pace: Pace = AT_ONCE, port: int = 0
+) -> AsyncIterator[RealtimeServer]:
+    line = FaultLine(parse_fault(fault) for fault in faults)
+
+    def new_playback(opening: Opening) -> Playback:
         return Playback(
-            bundled_dialect(dialect),
-            cassette(dialect, name),
-            seed=1,
-            unix_time=NOW,
-            faults=[fault_named(fault) for fault in faults],
+            bundled_dialect(dialect), cassette(dialect, name), seed=1, unix_time=NOW, faults=line.connected()
         )
 
-    async with ReplayServer(bundled_dialect(dialect), KEY, new_playback) as server:
+    own = bundled_dialect(dialect)
+    async with RealtimeServer(own, KEY, new_playback, pace=pace, faults=line, port=port) as server:
         yield server
 
 
-def dial(server: ReplayServer, target: str | None = None, **options: Any) -> connect:
+def dial(server: RealtimeServer, target: str | None = None, **options: Any) -> connect:
     """A connection of the `websockets` package, with the key in the api-key header unless told otherwise."""
     url = server.origin.replace("http://", "ws://") + (target or TARGET[server.dialect.name])
     return connect(url, **{"additional_headers": {"api-key": KEY}, **options})

@@ -28,7 +28,7 @@ async def refused(
             ):
                 pass
         (connection,) = server.connections
-        assert connection.playback is None
+        assert connection.service is None
         assert connection.handshake.status == refusal.value.response.status_code
         assert connection.handshake.refusal is not None
         return refusal.value

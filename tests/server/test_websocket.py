@@ -13,7 +13,6 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from harness.messages import Json
-from harness.playback import fault_named
 from harness.service import Exchange, Origin
 from tests.cases import cassette
 from tests.playback.replay import question
@@ -155,17 +154,6 @@ async def test_a_second_response_sent_at_once_meets_the_first() -> None:
         heard += [] if "error" in types(heard) else [await hear(websocket)]
         errors = [event for event in heard if event["type"] == "error"]
         assert [error["error"]["code"] for error in errors] == ["conversation_already_has_active_response"]
-
-
-async def test_a_faulty_frame_goes_over_the_wire_as_it_is() -> None:
-    async with serving(GA, "text-turn", "malformed-json") as server, dial(server) as websocket:
-        await hear(websocket)
-        await say(websocket, user_item("Hello there!"))
-        await say(websocket, {"type": "response.create"})
-        frames: list[str] = []
-        while not frames or "response.done" not in frames[-1]:
-            frames.append(str(await websocket.recv()))
-        assert frames.count(fault_named("malformed-json").frame or "") == 1
 
 
 # Endings.

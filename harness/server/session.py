@@ -1,0 +1,173 @@
+"""One service at one end of one WebSocket: it hears, speaks at its pace, and hangs up.
+
+Each session has tasks and a clock of its own. What one waits for, or breaks on,
+is nothing to another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from harness.server.connection import Connection
+from harness.service import Ending, Outgoing, Service
+from harness.service.pace import Pace
+
+THINKING_SECONDS = 0.01
+"""The pause after `response.created`: long enough for a client that sends twice to be caught at it."""
+
+LEAST_REST = 0.001
+"""Seconds; a clock that is a hair early must not make the loop spin."""
+
+FLUSH_SECONDS = 1.0
+"""How long a client that reads slowly may hold up the loss of its connection."""
+
+NO_CODE = 1005
+"""RFC 6455 7.4.1: says that a close frame had no code."""
+
+
+class Session:
+    """Runs until the connection is over."""
+
+    def __init__(
+        self, websocket: ServerConnection, connection: Connection, service: Service, pace: Pace
+    ) -> None:
+        self._websocket = websocket
+        self._connection = connection
+        self._service = service
+        self._pace = pace
+        self._began = time.monotonic()
+        self._arrived = asyncio.Event()
+        self._coming: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
+        """Frames on their way through the latency, with the times at which they get there."""
+
+    async def run(self) -> None:
+        tasks = [asyncio.create_task(self._guarded(self._speak()))]
+        if self._pace.latency:
+            tasks.append(asyncio.create_task(self._guarded(self._carry())))
+        try:
+            await self._guarded(self._hear())
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            while not self._coming.empty():  # the client said it, so the log has it
+                self._take(self._coming.get_nowait()[1])
+            self._note_close()
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Ends the session, and this one alone, where our own code breaks."""
+        try:
+            await work
+        except ConnectionClosed:
+            pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, the runner shows it as ours
+            self._connection.failure = self._connection.failure or error
+            await self._websocket.close(1011, "the harness failed")
+
+    # Hearing.
+
+    async def _hear(self) -> None:
+        async for frame in self._websocket:
+            self._connection.touch(self._pace.latency)
+            if self._pace.latency:
+                self._coming.put_nowait((time.monotonic() + self._pace.latency, frame))
+            else:
+                self._take(frame)
+
+    async def _carry(self) -> None:
+        while True:
+            due, frame = await self._coming.get()
+            await _sleep(due - time.monotonic())
+            self._take(frame)
+
+    def _take(self, frame: str | bytes) -> None:
+        if self._service.ending is not None:
+            return  # who has hung up hears no more
+        self._service.advance(self._pace.clock(self._wall()))
+        self._service.receive(frame)
+        self._arrived.set()
+
+    # Speaking.
+
+    async def _speak(self) -> None:
+        self._connection.touch(self._pace.latency)
+        await _sleep(self._pace.latency)
+        self._service.advance(self._pace.clock(self._wall()))
+        self._service.start()
+        while True:
+            wall = self._wall()
+            self._service.advance(self._pace.clock(wall))
+            self._arrived.clear()
+            outgoing = self._service.pop(self._pace.until(wall))
+            if outgoing is not None:
+                await self._send(outgoing)
+            elif self._service.ending is not None:
+                return await self._end(self._service.ending)
+            else:
+                await self._rest(wall)
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        types = [event["type"] for event in outgoing.canonical]
+        types += [outgoing.event["type"]] if outgoing.event else []
+        wait = outgoing.pause + self._pace.delay(types)
+        if wait:
+            self._connection.touch(wait)
+            await _sleep(wait)
+        await self._websocket.send(outgoing.frame)
+        self._connection.touch()
+        # A send that needs no wait never yields, and the reader must get its turn.
+        at_once = self._pace.speed is None
+        await asyncio.sleep(THINKING_SECONDS if outgoing.thinking and at_once else 0)
+
+    async def _rest(self, wall: float) -> None:
+        """Waits until the client says something, an event is due, or the service's patience ends."""
+        waits = []
+        if self._service.next_at is not None:
+            waits.append(self._pace.seconds_to(self._service.next_at, wall))
+            self._connection.touch(waits[0])
+        if self._service.next_timer is not None:
+            waits.append(self._pace.seconds_to(self._service.next_timer, wall))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(min(waits), LEAST_REST) if waits else None):
+                await self._arrived.wait()
+
+    async def _end(self, ending: Ending) -> None:
+        if ending.code is None:
+            await self._flushed()
+            self._websocket.transport.abort()
+        elif ending.code == NO_CODE:
+            await self._websocket.close(None)  # type: ignore[arg-type] - the frame is then empty
+        else:
+            await self._websocket.close(ending.code, ending.reason)
+
+    async def _flushed(self) -> None:
+        """Waits until what was sent has left this process: losing the connection must not unsay it."""
+        began = time.monotonic()
+        transport = self._websocket.transport
+        while transport.get_write_buffer_size() and time.monotonic() - began < FLUSH_SECONDS:
+            await asyncio.sleep(LEAST_REST)
+
+    def _wall(self) -> float:
+        return time.monotonic() - self._began
+
+    def _note_close(self) -> None:
+        protocol, exchange = self._websocket.protocol, self._service.exchange
+        exchange.close_code = protocol.close_code
+        if protocol.close_rcvd is not None or protocol.close_sent is not None:
+            exchange.close_by = "client" if protocol.close_rcvd_then_sent else "server"
+        else:
+            dropped = self._service.ending is not None and self._service.ending.code is None
+            exchange.close_by = "server" if dropped else "nobody"
+        self._connection.over = True
+        self._connection.touch()
+
+
+async def _sleep(seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
