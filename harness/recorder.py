@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -35,13 +35,15 @@ from harness.exceptions import MessageFault, RecordingFault
 from harness.logs import host_class, known_query
 from harness.messages import MAX_FRAME, Json, Side, parse_event, render_event
 from harness.redaction import Redactor
-from harness.scenario import Scenario
+from harness.scenario import ExpectClose, Scenario, Wait
 from harness.script import ScriptedClient
 
 CONNECT_SECONDS = 15.0
 IDLE_SECONDS = 20.0
 """Seconds without a message after which the server is taken for silent."""
 TOTAL_SECONDS = 300.0
+LONGEST_SESSION = 7200.0
+"""Seconds after which a service that should end the session by itself is given up."""
 SETTLE_SECONDS = 0.5
 """Seconds without a message after which an expectation that may end has ended."""
 
@@ -91,23 +93,49 @@ class _File:
 
 async def record(
     scenario: Scenario, target: Target, path: Path, progress: Callable[[Side, str], None] | None = None
-) -> Cassette:
-    """Records one session and returns it; raises RecordingFault, leaving `path.part` behind."""
+) -> tuple[Cassette, ...]:
+    """Records a session and returns it, one cassette a connection; `path` is the first one's.
+
+    Raises RecordingFault, leaving what was recorded until then in `.part` files.
+    """
     redactor = Redactor((target.key,))
-    part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = _File(part, redactor)
+    client = ScriptedClient(scenario, target.dialect)
+    if scenario.of_transcription:
+        target = replace(target, url=with_intent(target.url))
+    paths = cassette_paths(scenario, path)
+    parts = [path.with_name(path.name + ".part") for path in paths]
+    part = parts[0]
     try:
-        file.header(_header(scenario, target))
-        close = await _session(scenario, target, file, progress or (lambda *_: None))
-        file.finish(close)
+        for part in parts:
+            if client.awaits_connection:
+                client.reconnected()
+            file = _File(part, redactor)
+            try:
+                file.header(_header(scenario, target))
+                file.finish(await _session(client, target, file, progress or (lambda *_: None)))
+            finally:
+                file.close()
     except RecordingFault as fault:
         kept = f"what was recorded until then: {part}"
         raise RecordingFault(redactor.text(fault.problem), f"{redactor.text(fault.script)}\n{kept}") from None
-    finally:
-        file.close()
-    part.replace(path)
-    return load_cassette(path)
+    for part, whole in zip(parts, paths, strict=True):
+        part.replace(whole)
+    return tuple(map(load_cassette, paths))
+
+
+def cassette_paths(scenario: Scenario, first: Path) -> tuple[Path, ...]:
+    """The files of a scenario's cassettes, one a connection, beside the first."""
+    ends = (name.removeprefix(scenario.name) for name in scenario.cassette_names[1:])
+    return (first, *(first.with_name(first.stem + end) for end in ends))
+
+
+def with_intent(url: str) -> str:
+    """The URL of a transcription session."""
+    split = urlsplit(url)
+    if "intent=" in split.query:
+        return url
+    return urlunsplit(split._replace(query="&".join(filter(None, (split.query, "intent=transcription")))))
 
 
 def _header(scenario: Scenario, target: Target) -> Header:
@@ -124,11 +152,12 @@ def _header(scenario: Scenario, target: Target) -> Header:
 
 
 async def _session(
-    scenario: Scenario, target: Target, file: _File, progress: Callable[[Side, str], None]
+    client: ScriptedClient, target: Target, file: _File, progress: Callable[[Side, str], None]
 ) -> Close:
-    client = ScriptedClient(scenario, target.dialect)
+    """One connection, until the script is over or wants the next one."""
+    allowed = TOTAL_SECONDS + _patience(client.scenario)
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
+        async with asyncio.timeout(allowed):
             async with connect(
                 websocket_url(target.url),
                 additional_headers={"api-key": target.key},
@@ -142,44 +171,69 @@ async def _session(
                     file.add(Interaction(time.monotonic() - began, side, event, None if event else raw))
                     progress(side, event["type"] if event else "(no event)")
 
-                await _converse(client, websocket, note)
-            return Close("client", 1000)
+                return await _converse(client, websocket, note)
     except InvalidStatus as error:
         body = (error.response.body or b"").decode("utf-8", "replace")[:500]
         problem = f"the server refused the handshake: HTTP {error.response.status_code} {body}"
         raise RecordingFault(problem, client.script()) from None
     except (InvalidHandshake, InvalidURI, OSError) as error:
         raise RecordingFault(f"cannot connect: {error}", client.script()) from None
-    except ConnectionClosed as error:
-        raise RecordingFault(f"the server closed the session: {error}", client.script()) from None
     except TimeoutError:
-        raise RecordingFault(f"no end after {TOTAL_SECONDS:g} s", client.script()) from None
+        raise RecordingFault(f"no end after {allowed:g} s", client.script()) from None
+
+
+def _patience(scenario: Scenario) -> float:
+    """Seconds a session takes because its script waits, or waits for the service to end it."""
+    waited = sum(step.seconds for step in scenario.steps if isinstance(step, Wait))
+    ended = any(isinstance(step, ExpectClose) for step in scenario.steps)
+    return waited + (LONGEST_SESSION if ended else 0.0)
 
 
 async def _converse(
     client: ScriptedClient, websocket: ClientConnection, note: Callable[[Side, Json | None, str], None]
-) -> None:
-    quiet = 0.0
-    while not client.finished:
-        for event in client.sends():
-            note(Side.CLIENT, event, "")
-            await websocket.send(render_event(event))
-        if client.finished:
-            break
-        frame: str | bytes | None = None
-        with contextlib.suppress(TimeoutError):
-            frame = await asyncio.wait_for(websocket.recv(), SETTLE_SECONDS)
-        if frame is None:
-            client.quiet()
-            quiet += SETTLE_SECONDS
-            if quiet >= IDLE_SECONDS:
+) -> Close:
+    heard = time.monotonic()
+    waiting_since: float | None = None
+    try:
+        while True:
+            for event in client.sends():
+                note(Side.CLIENT, event, "")
+                await websocket.send(render_event(event))
+            if client.finished or client.awaits_connection:
+                return Close("client", 1000)
+            now = time.monotonic()
+            patience = SETTLE_SECONDS
+            if client.waits is None:
+                waiting_since = None
+            else:
+                waiting_since = waiting_since or now
+                patience = min(patience, max(waiting_since + client.waits - now, 0.0))
+            frame: str | bytes | None = None
+            with contextlib.suppress(TimeoutError):
+                frame = await asyncio.wait_for(websocket.recv(), patience)
+            now = time.monotonic()
+            if frame is not None:
+                heard = now
+                client.receive(_received(frame, client, note))
+            elif waiting_since is not None:
+                heard = now
+                if now - waiting_since >= (client.waits or 0.0):
+                    client.waited()
+            elif not client.quiet() and not client.awaits_close and now - heard >= IDLE_SECONDS:
                 raise RecordingFault(f"nothing came for {IDLE_SECONDS:g} s", client.script())
-            continue
-        quiet = 0.0
-        try:
-            received = parse_event(frame)
-        except MessageFault as fault:
-            note(Side.SERVER, None, frame if isinstance(frame, str) else repr(frame))
-            raise RecordingFault(f"the server sent no event: {fault}", client.script()) from None
-        note(Side.SERVER, received, "")
-        client.receive(received)
+    except ConnectionClosed as error:
+        code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (None, "")
+        client.closed(code, reason)
+        return Close("server" if error.rcvd else "nobody", code, reason)
+
+
+def _received(
+    frame: str | bytes, client: ScriptedClient, note: Callable[[Side, Json | None, str], None]
+) -> Json:
+    try:
+        received = parse_event(frame)
+    except MessageFault as fault:
+        note(Side.SERVER, None, frame if isinstance(frame, str) else repr(frame))
+        raise RecordingFault(f"the server sent no event: {fault}", client.script()) from None
+    note(Side.SERVER, received, "")
+    return received

@@ -56,7 +56,7 @@ async def test_recording_our_own_server_gives_the_constructed_cassette_but_for_i
     dialect = bundled_dialect(dialect_name)
     constructed = load_cassette(cassettes_folder() / dialect_name / f"{scenario_file.stem}.jsonl")
     async with _server(dialect, constructed) as server:
-        recorded = await record(
+        (recorded,) = await record(
             load_scenario(scenario_file), _target(server, dialect), tmp_path / "new.jsonl"
         )
 

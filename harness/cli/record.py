@@ -13,7 +13,7 @@ from harness.cli.select import every_dialect, select_dialects, select_scenarios
 from harness.exceptions import UsageFault
 from harness.logs import dialects_at
 from harness.messages import Side
-from harness.recorder import Target, record, websocket_url
+from harness.recorder import Target, cassette_paths, record, websocket_url
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,14 +23,17 @@ def run(options: argparse.Namespace) -> int:
     if not scenario.applies_to(target.dialect.name):
         raise UsageFault(f"{scenario.name!r} does not apply to {target.dialect.name!r}")
     path = options.output or Path("cassettes") / target.dialect.name / f"{scenario.name}.jsonl"
-    if path.exists() and not options.force:
-        raise UsageFault(f"{path} exists", hint="--force replaces it, --output writes another")
+    paths = cassette_paths(scenario, path)
+    there = [one for one in paths if one.exists()]
+    if there and not options.force:
+        raise UsageFault(f"{there[0]} exists", hint="--force replaces it, --output writes another")
 
     def show(side: Side, type_: str) -> None:
         print(f"{'>>' if side is Side.CLIENT else '<<'} {type_}", file=sys.stderr)
 
-    cassette = asyncio.run(record(scenario, target, path, show))
-    print(f"recorded {len(cassette.interactions)} interactions in {target.dialect.name}: {path}")
+    cassettes = asyncio.run(record(scenario, target, path, show))
+    for written, cassette in zip(paths, cassettes, strict=True):
+        print(f"recorded {len(cassette.interactions)} interactions in {target.dialect.name}: {written}")
     return 0
 
 

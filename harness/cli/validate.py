@@ -12,6 +12,7 @@ from harness.cli.select import checked_scenario
 from harness.dialects import Dialect, bundled_dialect, compiled_schema, load_dialect
 from harness.documents import read_document
 from harness.exceptions import BaselineFault, CassetteFault, FileFault, HarnessError
+from harness.faults import parse_fault
 from harness.messages import Side
 from harness.recording import read_recording
 from harness.report import load_baseline
@@ -61,6 +62,8 @@ def _check(path: Path) -> str:
     value = read_document(path).value
     if isinstance(value, dict) and "scenario" in value:
         scenario = checked_scenario(path)
+        for fault in scenario.faults:
+            parse_fault(fault)
         return f"a scenario with {len(plan_intents(scenario).intents)} turn(s)"
     if isinstance(value, dict) and "dialect" in value:
         return f"the dialect {load_dialect(path).name}"
