@@ -78,7 +78,8 @@ class FaultLine:
             if fault.name not in ("refuse-handshake", "slow-handshake") or not _in_turn(fault, attempt):
                 continue
             self._case.struck[place] += 1
-            found = found or HandshakeFault(str(fault))
+            found = found or HandshakeFault("")
+            found = replace(found, fault=f"{found.fault}; {fault}".removeprefix("; "))
             if fault.name == "slow-handshake":
                 found = replace(found, delay=found.delay + fault.seconds("seconds"))
             elif found.status is None:
@@ -170,7 +171,6 @@ def _refused(found: HandshakeFault, fault: Fault) -> HandshakeFault:
     again, body = fault.value("retry-after"), fault.value("body")
     return replace(
         found,
-        fault=str(fault),
         status=fault.number("status"),
         headers=() if again is None else (("Retry-After", str(again)),),
         body=None if body is None else str(body),

@@ -42,11 +42,14 @@ class Session:
         self._service = service
         self._pace = pace
         self._began = time.monotonic()
+        self._started = asyncio.Event()
         self._arrived = asyncio.Event()
         self._coming: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
         """Frames on their way through the latency, with the times at which they get there."""
 
     async def run(self) -> None:
+        if not self._pace.latency:
+            self._start()
         tasks = [asyncio.create_task(self._guarded(self._speak()))]
         if self._pace.latency:
             tasks.append(asyncio.create_task(self._guarded(self._carry())))
@@ -81,6 +84,7 @@ class Session:
                 self._take(frame)
 
     async def _carry(self) -> None:
+        await self._started.wait()
         while True:
             due, frame = await self._coming.get()
             await _sleep(due - time.monotonic())
@@ -95,11 +99,16 @@ class Session:
 
     # Speaking.
 
-    async def _speak(self) -> None:
-        self._connection.touch(self._pace.latency)
-        await _sleep(self._pace.latency)
+    def _start(self) -> None:
         self._service.advance(self._pace.clock(self._wall()))
         self._service.start()
+        self._started.set()
+
+    async def _speak(self) -> None:
+        if not self._started.is_set():
+            self._connection.touch(self._pace.latency)
+            await _sleep(self._pace.latency)
+            self._start()
         while True:
             wall = self._wall()
             self._service.advance(self._pace.clock(wall))
@@ -128,7 +137,7 @@ class Session:
     async def _rest(self, wall: float) -> None:
         """Waits until the client says something, an event is due, or the service's patience ends."""
         waits = []
-        if self._service.next_at is not None:
+        if self._service.next_at is not None and self._pace.speed is not None:
             waits.append(self._pace.seconds_to(self._service.next_at, wall))
             self._connection.touch(waits[0])
         if self._service.next_timer is not None:
@@ -142,7 +151,7 @@ class Session:
             await self._flushed()
             self._websocket.transport.abort()
         elif ending.code == NO_CODE:
-            await self._websocket.close(None)  # type: ignore[arg-type] - the frame is then empty
+            await self._websocket.close(None)  # type: ignore[arg-type]  # an empty frame
         else:
             await self._websocket.close(ending.code, ending.reason)
 

@@ -133,7 +133,12 @@ class RealtimeServer:
     async def _serve(self, websocket: ServerConnection) -> None:
         connection = self._opening.pop(websocket)
         self._opened += 1
-        service = self._new_service(Opening(self._opened, self.dialect, connection.handshake))
+        try:
+            service = self._new_service(Opening(self._opened, self.dialect, connection.handshake))
+        except Exception as error:  # noqa: BLE001 - as what breaks in a session
+            connection.failure, connection.over = error, True
+            await websocket.close(1011, "the harness failed")
+            return
         service.exchange.handshake = connection.handshake
         connection.service = service
         await Session(websocket, connection, service, self.pace).run()

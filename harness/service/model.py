@@ -164,8 +164,10 @@ class Service:
 
     @property
     def next_at(self) -> float | None:
-        """When the next queued event is due."""
-        return self.t if self._ready else self.agenda.next_at
+        """When the next queued event is due; None where none is, or will ever be sent."""
+        if self._ready:
+            return self.t
+        return None if self._stalled or self.ending is not None else self.agenda.next_at
 
     @property
     def next_timer(self) -> float | None:
