@@ -43,6 +43,8 @@ class Entry:
     unproven: tuple[Unproven, ...] = ()
     refused_by_state: str | None = None
     """The catalogue name of a refusal that comes from the session's state."""
+    connection: int = 1
+    """Which connection of its case it crossed."""
 
 
 @dataclass(frozen=True)

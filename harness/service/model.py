@@ -27,7 +27,7 @@ from harness.service.errors import error_event
 from harness.service.exchange import Ending, Entry, Exchange, Origin
 from harness.service.ids import IdMint
 from harness.service.responding import cut_response, start_response
-from harness.service.rules import BYTES_PER_MS, LATENCY, Refused, obey
+from harness.service.rules import BYTES_PER_MS, LATENCY, Refused, obey, transcribed
 from harness.service.running import Running
 from harness.service.speech import Detector
 from harness.service.supply import Prepared, ResponseRequest, Supplied, Supplier, Supply
@@ -287,6 +287,10 @@ class Service:
         accepted = _without(event, refusals) if waived else event
         canonical = self.translator.to_canonical(Side.CLIENT, accepted).events
         number = self._log(Side.CLIENT, event, canonical=canonical, refusals=refusals, unproven=unproven)
+        recorded = self.recorded_refusal(event)
+        if recorded is not None:
+            self.emit(recorded, origin=Origin.RECORDED)
+            return
         if refusals and not waived:
             self.refuse(refusals[0], event)
             self.refused(canonical[0])
@@ -315,14 +319,32 @@ class Service:
         """Where the acknowledgement of a client event comes from."""
         return Origin.MODELLED
 
+    def recorded_refusal(self, event: Json) -> Json | None:
+        """The `error` event to answer a client event (as on the wire) with, before the tables judge it."""
+        return None
+
+    def speech_origin(self, type_: str) -> Origin:
+        """Where what comes of the input audio comes from: speech marks, the turn's item, its transcription.
+
+        `type_` is the canonical name of the event.
+        """
+        return Origin.MODELLED
+
+    def transcription(self, item_id: str, ms: float) -> Iterable[Supplied]:
+        """The events that tell what was said in committed audio, `t` seconds after the commit."""
+        return transcribed(self, item_id, ms)
+
     def created(self, item: Json) -> None:
         """The client created an item."""
 
     def committed(self, ms: float) -> None:
-        """The client committed that much audio."""
+        """That much audio became an item: the client committed it, or a turn of speech ended."""
 
     def new_detector(self) -> Detector | None:
-        """What listens for speech under the session's turn detection; None where nothing does."""
+        """What listens for speech under the session's turn detection; None where nothing does.
+
+        Asked when the session opens and whenever its turn detection or input format changes.
+        """
         return None
 
     def emit_item(self, item: Json, previous: str | None, origin: Origin) -> None:

@@ -7,12 +7,13 @@ changes the session's state and queues what the service answers, or raises
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.messages import Json, decode_audio, get_path, json_type
 from harness.recording import input_bytes_per_ms
 from harness.service.effective import merged_session
+from harness.service.supply import Supplied
 
 if TYPE_CHECKING:
     from harness.service.model import Service
@@ -110,18 +111,23 @@ def _commit(service: Service, event: Json) -> None:
     place = {"previous_item_id": previous, "item_id": item["id"]}
     service.emit({"type": "input_audio_buffer.committed", **place}, origin=origin)
     service.emit_item(item, previous, origin)
-    if service.session.get("audio", {}).get("input", {}).get("transcription"):
-        heard = next(service.heard, "")
-        service.emit(
-            {
-                "type": "conversation.item.input_audio_transcription.completed",
-                "item_id": item["id"],
-                "content_index": 0,
-                "transcript": heard,
-                **_usage(service, ms),
-            },
-            delay=LATENCY * 10,
-        )
+    for supplied in service.transcription(item["id"], ms):
+        origin = service.speech_origin(supplied.event["type"])
+        service.emit(supplied.event, origin=origin, delay=supplied.t, prepared=supplied.prepared)
+
+
+def transcribed(service: Service, item_id: str, ms: float) -> Iterator[Supplied]:
+    """What the scenario says was heard, where the session asks for it."""
+    if not get_path(service.session, "audio.input.transcription"):
+        return
+    completed = {
+        "type": "conversation.item.input_audio_transcription.completed",
+        "item_id": item_id,
+        "content_index": 0,
+        "transcript": next(service.heard, ""),
+        **_usage(service, ms),
+    }
+    yield Supplied(LATENCY * 10, completed)
 
 
 def _usage(service: Service, ms: float) -> Json:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.dialects import bundled_dialect, judge_client_event
+from harness.faults import FaultLine, parse_fault
 from harness.messages import Json, get_path, render_event
 from harness.scenario import Audio, Call, Speech, Text
 from harness.service import Origin
@@ -551,7 +552,7 @@ def test_another_response_cannot_be_cancelled(dialect: str) -> None:
 @both
 @pytest.mark.parametrize("heard_before", [0, 1, 2, 3, 5])
 @pytest.mark.parametrize("named", [True, False])
-def test_a_cancelled_response_is_created_and_done_and_nothing_follows(
+def test_a_cancelled_response_closes_what_is_open_and_nothing_follows(
     dialect: str, heard_before: int, named: bool
 ) -> None:
     session = talk(dialect, [SPOKEN, Text("Afterwards.")])
@@ -571,7 +572,10 @@ def test_a_cancelled_response_is_created_and_done_and_nothing_follows(
     assert done["status"] == "cancelled"
     assert done["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
     assert done["metadata"] == {"a": "b"}
-    assert len(events) <= heard_before + 2
+    opened = sum(event["type"] == "response.output_item.added" for event in events)
+    assert [item["status"] for item in done["output"]] == ["incomplete"] * opened
+    assert types(events).count("response.output_item.done") == opened
+    assert not any(name.endswith(".delta") for name in types(events)[max(heard_before, 1) :])
     assert session.service.idle
     assert session.respond()[0]["type"] == "response.created"
 
@@ -684,11 +688,11 @@ NEEDED = [
 
 @both
 @pytest.mark.parametrize("event", NEEDED)
-@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("faults", [[], ["accept-any-session"]])
 def test_a_null_in_place_of_what_an_event_is_about_is_refused(
-    dialect: str, event: Json, lenient: bool
+    dialect: str, event: Json, faults: list[str]
 ) -> None:
-    session = talk(dialect, lenient=lenient)
+    session = talk(dialect, faults=FaultLine(map(parse_fault, faults)))
     before = state(session)
     error = refusal(session.ask(event))
     assert_catalogued(session, error, "invalid_type")
@@ -769,7 +773,7 @@ def test_the_exchange_holds_everything_in_order_with_its_origin(dialect: str) ->
 
 @both
 def test_a_lenient_service_takes_any_session_and_ignores_what_its_dialect_lacks(dialect: str) -> None:
-    session = talk(dialect, lenient=True)
+    session = talk(dialect, faults=FaultLine([parse_fault("accept-any-session")]))
     sent = {"instructions": "New.", "voice": "echo", "audio": {"output": {"voice": "echo"}}, "voise": 1}
     updated = only(session.ask({"type": "session.update", "session": sent}))
     assert updated["type"] == "session.updated"
