@@ -202,7 +202,7 @@ async def test_the_connection_is_closed_with_any_code_and_reason(
         ("close:code=4000,reason=bye", b"\x88\x05\x0f\xa0bye"),
         ("close:code=1005", b"\x88\x00"),
         ("drop", b""),
-        ("malformed-json:when=after", b"\x81\x2f" + BROKEN_JSON.encode()),
+        ("malformed-json:when=after", bytes((0x81, len(BROKEN_JSON))) + BROKEN_JSON.encode()),
     ],
 )
 async def test_the_bytes_after_the_first_event_are_those_of_the_fault(fault: str, bytes_: bytes) -> None:
