@@ -6,7 +6,8 @@ HarnessError
 │   ├── CassetteFault
 │   ├── DialectFault
 │   ├── BaselineFault
-│   └── LogFault
+│   ├── LogFault
+│   └── ModelScriptFault
 ├── UsageFault             the command line asks for what does not exist: exit 2
 ├── EnvironmentFault       an implementation's environment cannot be made: harness-error
 ├── MessageFault           a peer sent a frame that is no event
@@ -78,6 +79,10 @@ class BaselineFault(FileFault):
 
 class LogFault(FileFault):
     kind = "log"
+
+
+class ModelScriptFault(FileFault):
+    kind = "model script"
 
 
 class UsageFault(HarnessError):

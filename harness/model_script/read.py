@@ -1,0 +1,156 @@
+"""Reads model scripts. Their answers are those of scenario files, and are read by the same reader."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.documents import Document, read_document
+from harness.exceptions import ModelScriptFault, ScenarioFault, UsageFault
+from harness.faults import Fault, parse_fault
+from harness.scenario import Answer, AnswerReader
+from harness.validation import bundled_schema, check_document
+
+AT_ONCE = "max"
+
+_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)?")
+_LONGEST = 600.0
+
+
+@dataclass(frozen=True)
+class When:
+    """When an answer is given. Each part looks at what the client did since the answer before."""
+
+    said: re.Pattern[str] | None = None
+    result: str | None = None
+    """The name of a tool whose result came; `*` for any."""
+    response: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An answer, and when it is given; without `when` it is given in turn."""
+
+    answer: Answer
+    name: str
+    """Where it stands, for people: `answers/0, line 3`."""
+    when: When | None = None
+    times: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelScript:
+    """What a model says, hears, and does wrong. A pace that is None is left to the command line."""
+
+    path: str
+    entries: tuple[Entry, ...] = ()
+    heard: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    speed: str | None = None
+    latency: float | None = None
+    delays: tuple[tuple[str, float], ...] = ()
+
+
+def load_model_script(path: Path) -> ModelScript:
+    """Reads one script; raises ModelScriptFault with line and pointer."""
+    document = read_document(path, ModelScriptFault)
+    check_document(document, bundled_schema("model"), ModelScriptFault)
+    return _Reader(document, path.parent).script()
+
+
+def stock_script() -> ModelScript:
+    """What is answered where nobody wrote a script."""
+    return load_model_script(Path(__file__).with_name("stock.yaml"))
+
+
+def read_seconds(text: str) -> float:
+    """`1.5s`, `200ms` or `1.5`, in seconds; raises ValueError with what was expected."""
+    found = _SECONDS.fullmatch(text.strip())
+    value = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else math.inf
+    if value > _LONGEST:
+        raise ValueError(f"a time from 0 to {_LONGEST:g} s, such as 200ms or 1.5s")
+    return value
+
+
+def read_speed(text: str) -> float | None:
+    """A factor, or None for `max`; raises ValueError with what was expected."""
+    if text == AT_ONCE:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"a factor above 0, or {AT_ONCE}")
+    return value
+
+
+class _Reader:
+    def __init__(self, document: Document, folder: Path) -> None:
+        self.document = document
+        self.answers = AnswerReader(document, folder)
+
+    def fail(self, pointer: str, problem: str, expected: str | None = None) -> NoReturn:
+        line = self.document.line(pointer)
+        raise ModelScriptFault(self.document.path, problem, line=line, pointer=pointer, expected=expected)
+
+    def script(self) -> ModelScript:
+        raw = self.document.value
+        latency = raw.get("latency")
+        return ModelScript(
+            path=self.document.path,
+            entries=tuple(self._entry(one, f"/answers/{n}") for n, one in enumerate(raw.get("answers", ()))),
+            heard=tuple(raw.get("heard", ())),
+            faults=tuple(self._fault(one, f"/faults/{n}") for n, one in enumerate(raw.get("faults", ()))),
+            speed=str(raw["speed"]) if "speed" in raw else None,
+            latency=None if latency is None else self._seconds(latency, "/latency"),
+            delays=tuple(
+                (type_, self._seconds(wait, f"/delays/{type_}"))
+                for type_, wait in raw.get("delays", {}).items()
+            ),
+        )
+
+    def _entry(self, raw: Any, at: str) -> Entry:
+        name = f"{at[1:]}, line {self.document.line(at)}"
+        if not (isinstance(raw, dict) and "answer" in raw):
+            return Entry(self._answer(raw, at), name)
+        when = self._when(raw["when"], f"{at}/when") if "when" in raw else None
+        return Entry(self._answer(raw["answer"], f"{at}/answer"), name, when, raw.get("times"))
+
+    def _answer(self, raw: Any, at: str) -> Answer:
+        try:
+            return self.answers.answer(raw, at)
+        except ScenarioFault as fault:
+            problem = fault.problem.replace("the scenario's folder", "the script's folder")
+            expected = fault.expected and fault.expected.replace("the scenario", "the script")
+            self.fail(fault.pointer or at, problem, expected)
+
+    def _when(self, raw: Any, at: str) -> When:
+        if isinstance(raw, str):
+            return When(self._said(raw, at))
+        said = self._said(raw["said"], f"{at}/said") if "said" in raw else None
+        return When(said, raw.get("result"), raw.get("response"))
+
+    def _said(self, text: str, at: str) -> re.Pattern[str]:
+        if len(text) > 2 and text[0] == text[-1] == "/":
+            try:
+                return re.compile(text[1:-1], re.IGNORECASE)
+            except re.error as error:
+                self.fail(at, f"{text!r} is no regular expression: {error}")
+        return re.compile(rf"(?<!\w){re.escape(text.strip())}(?!\w)", re.IGNORECASE)
+
+    def _fault(self, text: str, at: str) -> Fault:
+        try:
+            return parse_fault(text)
+        except UsageFault as fault:
+            known = f"one of {', '.join(fault.known)}" if fault.known else fault.hint
+            self.fail(at, fault.problem, known)
+
+    def _seconds(self, value: float | str, at: str) -> float:
+        try:
+            return read_seconds(str(value))
+        except ValueError as error:
+            self.fail(at, f"{value!r} is too long", str(error))
