@@ -178,13 +178,19 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class CloseRule:
-    """One way a session ends: who closes (`client`, `service`), with which code and reason."""
+    """One way a session ends: who closes (`client`, `service`), with which code and reason.
+
+    `cause` is what the service model knows it by (`session_expired`); `error` the
+    catalogue's name of an error event that comes first.
+    """
 
     code: int
     by: str
     reason: str | None
     when: str
     fact: Fact
+    cause: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +332,8 @@ class ServiceFacts:
     `null_previous_on_done` is the service's null for the second item;
     `transcription_usage`: a finished transcription says what it cost; `fill`
     what it adds to an object given in part, by dotted path; `no_turn_detection`
-    are transcription models that take none. `facts` say where these are known from.
+    are transcription models that take none; `rate_limits` the limits it tells of
+    after a response. `facts` say where these are known from.
     """
 
     session: Mapping[str, Any]
@@ -339,6 +346,7 @@ class ServiceFacts:
     null_previous_on_done: bool
     transcription_usage: bool
     no_turn_detection: tuple[str, ...]
+    rate_limits: tuple[str, ...]
     facts: tuple[Known, ...]
 
 

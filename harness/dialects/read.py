@@ -76,7 +76,15 @@ class _Reader:
             errors={name: self._error(name, spec) for name, spec in raw["errors"].items()},
             failures=tuple(self._failure(name, spec) for name, spec in raw["failures"].items()),
             closes=tuple(
-                CloseRule(rule["code"], rule["by"], rule.get("reason"), rule["when"], self._fact(rule))
+                CloseRule(
+                    rule["code"],
+                    rule["by"],
+                    rule.get("reason"),
+                    rule["when"],
+                    self._fact(rule),
+                    rule.get("cause"),
+                    rule.get("error"),
+                )
                 for rule in raw["closes"]
             ),
             limits=tuple(
@@ -313,6 +321,7 @@ class _Reader:
             null_previous_on_done=bool(value("null_previous_on_done")),
             transcription_usage=bool(value("transcription_usage")),
             no_turn_detection=tuple(value("no_turn_detection") or ()),
+            rate_limits=tuple(value("rate_limits") or ()),
             facts=tuple(known.values()),
         )
 
