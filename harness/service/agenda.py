@@ -14,6 +14,11 @@ from harness.messages import Json
 from harness.service.exchange import Ending, Origin
 from harness.service.supply import Prepared
 
+_PARTNERS = {
+    "response.output_item.added": "conversation.item.added",
+    "conversation.item.done": "response.output_item.done",
+}
+
 
 @dataclass(frozen=True)
 class Queued:
@@ -46,6 +51,19 @@ class Agenda:
         if not self._queue or (until is not None and self._queue[0][0] > until):
             return None
         return heapq.heappop(self._queue)[2]
+
+    def take_partner(self, queued: Queued) -> Queued | None:
+        """The event that belongs directly after this one of a response, whatever else is due before it."""
+        wanted = _PARTNERS.get(queued.event["type"] if queued.event else "")
+        if wanted is None or queued.response_id is None:
+            return None
+        mine = [entry for entry in self._queue if entry[2].response_id == queued.response_id]
+        first = min(mine, default=None, key=lambda entry: entry[:2])
+        if first is None or first[2].event is None or first[2].event["type"] != wanted:
+            return None
+        self._queue.remove(first)
+        heapq.heapify(self._queue)
+        return first[2]
 
     def drop(self, unwanted: Callable[[Queued], bool]) -> None:
         """Takes out what will never be said."""

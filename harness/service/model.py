@@ -160,6 +160,9 @@ class Service:
                 self.ending = queued.ending
                 return None
             self._send(queued, queued.event)
+            # An item's two events are one moment: nothing comes or is cancelled in between.
+            while not self._stalled and (partner := self.agenda.take_partner(queued)) is not None:
+                self._send(partner, partner.event or {})
         return self._ready.popleft()
 
     @property
@@ -265,8 +268,9 @@ class Service:
         if self.active == response_id:
             self.active = None
             waiting, self._waiting_items = self._waiting_items, []
-            for item, previous, origin in waiting:
-                self._emit_item(item, previous, origin)
+            for item, after, origin in waiting:
+                gone = after != "root" and self.conversation.position(after or "") is None
+                self.emit_item(item, None if gone else after, origin)
 
     # Receiving.
 
@@ -347,18 +351,24 @@ class Service:
         """
         return None
 
-    def emit_item(self, item: Json, previous: str | None, origin: Origin) -> None:
-        """Tells of an item the client made; while a response is active, after its end.
+    def emit_item(self, item: Json, after: str | None, origin: Origin) -> None:
+        """Adds an item the client made and tells of it; while a response is active, after its end.
 
-        Captures: 2 of 2 tool results sent before `response.done` are told of after it.
+        Captures: 2 of 2 tool results sent before `response.done` are told of after it, and every
+        item is said to follow the one told of before it. An unknown `after` raises KeyError.
         """
         if self.active is not None:
-            self._waiting_items.append((item, previous, origin))
-        else:
-            self._emit_item(item, previous, origin)
-
-    def _emit_item(self, item: Json, previous: str | None, origin: Origin) -> None:
-        body = {"previous_item_id": previous, "item": item}
+            waiting = {item["id"] for item, *_ in self._waiting_items}
+            if (
+                after
+                and after != "root"
+                and after not in waiting
+                and self.conversation.position(after) is None
+            ):
+                raise KeyError(after)
+            self._waiting_items.append((item, after, origin))
+            return
+        body = {"previous_item_id": self.conversation.add(item, after), "item": item}
         self.emit({"type": "conversation.item.added", **body}, origin=origin)
         self.emit({"type": "conversation.item.done", **body}, origin=origin)
 

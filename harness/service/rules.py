@@ -106,11 +106,10 @@ def _commit(service: Service, event: Json) -> None:
         "role": "user",
         "content": [part],
     }
-    previous = service.conversation.add(item, None)
     origin = service.acknowledgement(event)
-    place = {"previous_item_id": previous, "item_id": item["id"]}
+    place = {"previous_item_id": service.conversation.last_id, "item_id": item["id"]}
     service.emit({"type": "input_audio_buffer.committed", **place}, origin=origin)
-    service.emit_item(item, previous, origin)
+    service.emit_item(item, None, origin)
     for supplied in service.transcription(item["id"], ms):
         origin = service.speech_origin(supplied.event["type"])
         service.emit(supplied.event, origin=origin, delay=supplied.t, prepared=supplied.prepared)
@@ -146,12 +145,12 @@ def _item_create(service: Service, event: Json) -> None:
     if given["type"] != "function_call_output":
         item["status"] = "completed"
     item.update({key: value for key, value in given.items() if key not in ("id", "object", "status")})
+    origin = service.acknowledgement(event)
     try:
-        previous = service.conversation.add(item, event.get("previous_item_id"))
+        service.emit_item(item, event.get("previous_item_id"), origin)
     except KeyError:
         raise Refused("previous_item_unknown", event.get("previous_item_id")) from None
     service.created(item)
-    service.emit_item(item, previous, service.acknowledgement(event))
 
 
 def _item_retrieve(service: Service, event: Json) -> None:
