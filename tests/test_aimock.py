@@ -24,7 +24,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from harness.messages import Json
-from tests.aimock.speech import speech_and_silence
+from tests.service.sound import speech_and_silence
 
 ROOT = Path(__file__).resolve().parents[1]
 AIMOCK = ROOT / "tests" / "aimock"
