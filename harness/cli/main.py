@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _record(commands)
     _import(commands)
     _construct(commands)
+    _serve(commands)
     _translate(commands)
     _validate(commands)
     _dialects(commands)
@@ -165,6 +166,47 @@ def _construct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(module="construct")
 
 
+def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="serve any client on this machine: scripted answers of a model, or a cassette",
+        description="Serves on 127.0.0.1 and shows each message, and each refusal in full. Ctrl-C ends it.",
+        epilog="Exit codes: 0 ended by Ctrl-C, 2 usage, a file that cannot be read, or a port in use.",
+    )
+    parser.add_argument(
+        "cassettes", nargs="*", type=Path, metavar="CASSETTE", help="one a connection, then the first again"
+    )
+    parser.add_argument(
+        "--model",
+        nargs="?",
+        const="",
+        metavar="SCRIPT",
+        help="answers by a YAML file (default: a stock model)",
+    )
+    parser.add_argument(
+        "-d", "--dialect", metavar="NAME", help="a name or a file (default: the cassette's, or the newest)"
+    )
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="default: a free one")
+    parser.add_argument(
+        "--key", metavar="KEY", help="default: the variable REALTIME_HARNESS_KEY, or a new one that is shown"
+    )
+    parser.add_argument(
+        "--speed", metavar="N", help="1 as recorded (the default), 2 twice as fast, max at once"
+    )
+    parser.add_argument("--latency", metavar="TIME", help="from a client event to its effect: 200ms, 1.5s")
+    parser.add_argument(
+        "--delay", action="append", metavar="EVENT=TIME", help="wait before it; may be repeated"
+    )
+    parser.add_argument(
+        "--fault", action="append", metavar="NAME", help="misbehave on purpose; may be repeated"
+    )
+    parser.add_argument(
+        "-o", "--output", dest="log", type=Path, metavar="LOG.jsonl", help="a cassette of each connection"
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing cassettes")
+    parser.set_defaults(module="serve")
+
+
 def _translate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "translate", help="write a cassette in another dialect, and say what that lost"
@@ -259,6 +301,13 @@ def _aspects(text: str) -> tuple[str, ...]:
         if name not in ASPECTS:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(ASPECTS)}")
     return names
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from harness.findings import Finding, Severity, Verdict
 from harness.report import BAD, CaseResult, Run
@@ -146,6 +147,34 @@ def show_report(lines: Iterable[str], console: Console | None = None) -> None:
     for line in lines:
         heading = line and not line.startswith(" ")
         console.print(escape(line), style="bold" if heading else None, soft_wrap=True, emoji=False)
+
+
+class Screen:
+    """Lines in parts, each with a style, as they come.
+
+    On a terminal a line that is too long is cut; one that begins with a space
+    belongs to the line before, and is wrapped under its last part instead.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+        self.clean: Callable[[str], str] = str
+        """What takes secrets out of everything that is not put `as_is`."""
+
+    def put(self, parts: Sequence[tuple[str, str]], *, as_is: bool = False) -> None:
+        pieces = [Text(text if as_is else self.clean(text), style) for text, style in parts]
+        line = Text.assemble(*pieces)
+        if as_is or not self.console.is_terminal:
+            self.console.print(line, soft_wrap=True)
+        elif line.plain.startswith(" "):
+            hang = len(line) - len(pieces[-1])
+            wrapped = pieces[-1].wrap(self.console, max(self.console.width - hang, 20))
+            first, *rest = wrapped or [Text()]
+            self.console.print(Text.assemble(*pieces[:-1], first), soft_wrap=True)
+            for more in rest:
+                self.console.print(Text.assemble(" " * hang, more), soft_wrap=True)
+        else:
+            self.console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def _table(run: Run, title: str, results: list[CaseResult]) -> Table:

@@ -1,0 +1,148 @@
+"""`realtime-harness serve`: a service on this machine for any client, and what crosses, line by line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from harness.cassette import Cassette, load_cassette
+from harness.cli.select import named_dialect
+from harness.cli.serve_text import KEY_VARIABLE, Story, start_lines
+from harness.cli.terminal import Screen
+from harness.dialects import Dialect, bundled_dialect, default_dialect_names
+from harness.exceptions import UsageFault
+from harness.faults import parse_fault
+from harness.model_script import ModelScript, load_model_script, read_seconds, read_speed, stock_script
+from harness.redaction import Redactor
+from harness.server import RealtimeServer
+from harness.service.pace import Pace
+from harness.serving import Serving, check_log, serve
+
+T = TypeVar("T")
+
+_LEAST_KEY = 8
+"""Characters. A shorter one may be part of any word, and is taken out wherever it stands."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serves until Ctrl-C, which is how it is meant to end."""
+    serving = serving_of(options)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(show(serving, Screen(), from_variable=_from_variable(options)))
+    return 0
+
+
+async def show(serving: Serving, screen: Screen, *, from_variable: bool) -> None:
+    """Serves until it is cancelled, and shows what happens."""
+    screen.clean = Redactor((serving.key,)).text
+    story = Story(serving.dialect, screen.put, replays=bool(serving.cassettes))
+
+    def ready(server: RealtimeServer) -> None:
+        what = _what(serving)
+        for line in start_lines(
+            serving.dialect, server.origin, serving.key, what, from_variable=from_variable
+        ):
+            screen.put(line, as_is=True)
+
+    await serve(serving, story.tell, ready, story.rest)
+
+
+def serving_of(options: argparse.Namespace) -> Serving:
+    """What the command line asks for; raises HarnessError where there is no such thing."""
+    if (options.model is None) == (not options.cassettes):
+        raise UsageFault(
+            "serve wants --model or a cassette, and not both",
+            hint="try `realtime-harness serve --model`, or name a file made by record, construct or import",
+        )
+    if options.log is not None:
+        check_log(options.log, replace=options.force)
+    given = _given_key(options)
+    key = secrets.token_hex(16) if given is None else given
+    if len(key) < _LEAST_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise UsageFault(
+            "that is no key to serve with", hint=f"give at least {_LEAST_KEY} ASCII characters, no spaces"
+        )
+    script = None if options.model is None else _script(options.model)
+    cassettes = tuple(map(load_cassette, options.cassettes))
+    return Serving(
+        dialect=_dialect(options.dialect, cassettes),
+        key=key,
+        script=script,
+        cassettes=cassettes,
+        pace=_pace(options, script),
+        faults=(*(script.faults if script else ()), *map(parse_fault, options.fault or ())),
+        port=options.port,
+        log=options.log,
+    )
+
+
+def _given_key(options: argparse.Namespace) -> str | None:
+    key: str | None = options.key if options.key is not None else os.environ.get(KEY_VARIABLE) or None
+    return key
+
+
+def _from_variable(options: argparse.Namespace) -> bool:
+    return options.key is None and _given_key(options) is not None
+
+
+def _script(name: str) -> ModelScript:
+    if name.endswith(".jsonl"):
+        raise UsageFault(f"{name} is a cassette and no script", hint=f"leave --model away: serve {name}")
+    return load_model_script(Path(name)) if name else stock_script()
+
+
+def _dialect(named: str | None, cassettes: tuple[Cassette, ...]) -> Dialect:
+    recorded = tuple(dict.fromkeys(cassette.header.dialect for cassette in cassettes))
+    if len(recorded) > 1:
+        raise UsageFault(
+            "the cassettes are of several dialects",
+            known=recorded,
+            hint="serve those of one, or translate them",
+        )
+    if not recorded:
+        return named_dialect(named) if named else _newest()
+    dialect = named_dialect(named or recorded[0])
+    if dialect.name != recorded[0]:
+        raise UsageFault(
+            f"{cassettes[0].path} is of {recorded[0]!r}, not of {dialect.name!r}",
+            hint=f"realtime-harness translate {cassettes[0].path} --to {dialect.name}",
+        )
+    return dialect
+
+
+def _newest() -> Dialect:
+    """Of the dialects that scenarios are played in, the newest."""
+    return max(map(bundled_dialect, default_dialect_names()), key=lambda dialect: dialect.since)
+
+
+def _pace(options: argparse.Namespace, script: ModelScript | None) -> Pace:
+    """What the command line says goes before what the script says; unasked, it is the service's own."""
+    script = script or ModelScript("")
+    speed = _read(read_speed, "--speed", options.speed) if options.speed else read_speed(script.speed or "1")
+    latency = _read(read_seconds, "--latency", options.latency) if options.latency else script.latency
+    delays = []
+    for text in options.delay or ():
+        type_, _, wait = text.partition("=")
+        delays.append((type_.strip(), _read(read_seconds, f"--delay {type_}", wait)))
+    return Pace(speed, latency or 0.0, (*delays, *script.delays))
+
+
+def _read(reader: Callable[[str], T], option: str, text: str) -> T:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise UsageFault(f"{option}: {text!r}", hint=f"give {error}") from None
+
+
+def _what(serving: Serving) -> str:
+    if serving.script is None:
+        names = ", ".join(cassette.path for cassette in serving.cassettes)
+        return f"{names} ({serving.cassettes[0].header.provenance})"
+    stock = serving.script.path == stock_script().path
+    return "a stock model that says what it heard" if stock else f"a model, by {serving.script.path}"

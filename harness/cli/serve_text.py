@@ -1,0 +1,256 @@
+"""What `serve` shows: how to connect, what crosses, what was refused, and how a connection ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from harness.checks.refusals import refusal_finding
+from harness.cli.crossing_text import STREAMS, arrow, content, is_routine, name_of, shown, stream_of, streamed
+from harness.dialects import Dialect
+from harness.dialects.model import DEPLOYMENT
+from harness.findings import Finding, Severity
+from harness.messages import Side
+from harness.service import Entry, Exchange, Handshake, Origin
+from harness.serving import Closed, Crossed, Happening, Opened, TurnedAway
+
+Part = tuple[str, str]
+"""Text and its style."""
+Line = list[Part]
+
+KEY_VARIABLE = "REALTIME_HARNESS_KEY"
+
+_ROW_SECONDS = 5.0
+"""A row of pieces that goes on for longer is shown in parts."""
+
+_INDENT = " " * 18
+
+
+def start_lines(dialect: Dialect, origin: str, key: str, what: str, *, from_variable: bool) -> Iterator[Line]:
+    """The block at the start; what it says can be copied. A key out of the environment stays there."""
+    query = dict(dialect.handshake.right_query(DEPLOYMENT))
+    path = dialect.handshake.path
+    base = f"{origin}{path.removesuffix('/realtime')}"
+    azure = "api-key-header" in dialect.handshake.auth
+    word = f"${KEY_VARIABLE}" if from_variable else key
+    name = "AZURE_OPENAI" if azure else "OPENAI"
+    address = f"{name}_ENDPOINT={origin}" if azure else f"{name}_BASE_URL={base}"
+    yield [("serving ", "bold"), (what, ""), (" as ", "bold"), (dialect.title, "")]
+    yield []
+    yield _labelled("url", f"{origin.replace('http://', 'ws://')}{path}?{urlencode(query)}")
+    yield _labelled("key", word)
+    yield _labelled("header", f"api-key: {word}" if azure else f"Authorization: Bearer {word}")
+    yield _labelled("shell", f'export {address} {name}_API_KEY="{word}"')
+    code = f'os.environ["{KEY_VARIABLE}"]' if from_variable else f'"{key}"'
+    for number, text in enumerate(_python(query, origin, base, code)):
+        yield _labelled("" if number else "python", text)
+    yield _labelled("stop", "Ctrl-C")
+    yield []
+
+
+def _python(query: dict[str, str], origin: str, base: str, key: str) -> Iterator[str]:
+    """How the `openai` package gets there, where it has a way."""
+    if "api-version" not in query:
+        model, where = query["model"], "client.realtime"
+        yield f'client = AsyncOpenAI(base_url="{base}", api_key={key})'
+    elif "deployment" in query:
+        model, where = query["deployment"], "client.beta.realtime"
+        yield f'client = AsyncAzureOpenAI(azure_endpoint="{origin}", api_version="{query["api-version"]}",'
+        yield f'    websocket_base_url="{base.replace("http://", "ws://")}", api_key={key})'
+    else:
+        return
+    yield f'async with {where}.connect(model="{model}") as connection: ...'
+
+
+def _labelled(label: str, text: str) -> Line:
+    return [(f"  {label:<8}", "bold"), (text, "")]
+
+
+@dataclass
+class _Row:
+    """Pieces of one stream that came one after another."""
+
+    first: Crossed
+    name: str
+    pieces: list[object] = field(default_factory=list)
+
+
+class Story:
+    """Turns what happens into lines; rows of deltas and appends become one line each."""
+
+    def __init__(self, dialect: Dialect, put: Callable[[Line], None], *, replays: bool) -> None:
+        self._dialect = dialect
+        self._put = put
+        self._replays = replays
+        self._rows: dict[int, dict[str, _Row]] = {}
+        """By connection: rows that go on, by their stream."""
+        self._grown: set[int] = set()
+
+    def tell(self, happening: Happening) -> None:
+        if isinstance(happening, Crossed):
+            self._crossed(happening)
+        elif isinstance(happening, Opened):
+            self._opened(happening)
+        elif isinstance(happening, TurnedAway):
+            self._turned_away(happening.handshake)
+        else:
+            self._flush(happening.number)
+            for line in _end_lines(happening):
+                self._put(line)
+
+    def rest(self) -> None:
+        """Nothing else happened for a while: rows that no longer grow are shown."""
+        for number in list(self._rows):
+            if number not in self._grown:
+                self._flush(number)
+        self._grown.clear()
+
+    def _opened(self, opened: Opened) -> None:
+        query = " ".join(f"{name}={value}" for name, value in opened.handshake.query)
+        asked = f"{opened.handshake.path} {query}"
+        line: Line = [*_margin(opened.number, 0.0), ("open  ", "bold green"), (shown(asked), "")]
+        if opened.handshake.fault:
+            line.append(_fault(opened.handshake.fault))
+        self._put(line)
+
+    def _turned_away(self, handshake: Handshake) -> None:
+        why = handshake.refusal or "a fault"
+        line: Line = [("    ", ""), ("handshake refused  ", "bold red")]
+        line.append((f"HTTP {handshake.status}, {why.replace('_', ' ')}: {shown(handshake.path)}", ""))
+        line.append((f" {shown(dict(handshake.query))}" if handshake.query else "", "dim"))
+        if handshake.fault:
+            line.append(_fault(handshake.fault))
+        self._put(line)
+        if handshake.refusal is not None:
+            self._put([(f"{_INDENT}expected  ", "bold"), (self._expected(handshake.refusal), "")])
+
+    def _expected(self, refusal: str) -> str:
+        rules = self._dialect.handshake
+        if refusal == "wrong_key":
+            return f"the key that is shown at the start, as {' or '.join(rules.auth)}"
+        return f"{rules.path}?{urlencode(dict(rules.right_query(DEPLOYMENT)))}"
+
+    def _crossed(self, crossed: Crossed) -> None:
+        stream = stream_of(crossed.entry)
+        if stream is not None:
+            self._collect(crossed, stream)
+            return
+        self._flush(crossed.number)
+        for line in self._lines(crossed):
+            self._put(line)
+
+    def _collect(self, crossed: Crossed, stream: str) -> None:
+        rows = self._rows.setdefault(crossed.number, {})
+        row = rows.get(stream)
+        if row is not None and crossed.t - row.first.t > _ROW_SECONDS:
+            self._flush(crossed.number)
+            rows, row = self._rows.setdefault(crossed.number, {}), None
+        if row is None:
+            row = rows[stream] = _Row(crossed, name_of(crossed.entry))
+        row.pieces.append(crossed.entry.canonical[0].get(STREAMS[stream]))
+        self._grown.add(crossed.number)
+
+    def _flush(self, number: int) -> None:
+        for stream, row in self._rows.pop(number, {}).items():
+            line = _head(row.first, row.name)
+            if len(row.pieces) > 1:
+                line.append((f" x{len(row.pieces)}", "bold"))
+            line.append((f"  {streamed(stream, row.pieces, row.first.session)}", ""))
+            self._put(line)
+
+    def _lines(self, crossed: Crossed) -> Iterator[Line]:
+        entry = crossed.entry
+        line = _head(crossed, name_of(entry))
+        said = content(entry, crossed.session)
+        if said:
+            line.append((f"  {said}", "dim" if is_routine(entry) else ""))
+        if crossed.why is not None:
+            line.append((f"  ({crossed.why})", "dim"))
+        elif self._replays and entry.origin is Origin.COUNTERFACTUAL:
+            line.append(("  (counterfactual)", "dim"))
+        if entry.fault is not None:
+            line.append(_fault(entry.fault))
+        yield line
+        for number, refusal in enumerate(entry.refusals):
+            finding = refusal_finding(self._dialect, refusal, at=entry.number, first=number == 0)
+            yield from _finding_lines(finding)
+        if entry.refused_by_state is not None:
+            yield [
+                (f"{_INDENT}REFUSED  ", "bold red"),
+                (f"{entry.refused_by_state}: the answer says why", ""),
+            ]
+
+
+def _margin(number: int, t: float) -> Line:
+    return [(f"#{number:<3}{t:8.3f}  ", "dim")]
+
+
+def _head(crossed: Crossed, name: str) -> Line:
+    side = crossed.entry.side
+    bad = name == "error" or crossed.entry.refusals or crossed.entry.refused_by_state
+    style = "bold red" if bad else "cyan" if side is Side.CLIENT else "green"
+    weight = style if bad else "dim" if is_routine(crossed.entry) else "bold"
+    return [*_margin(crossed.number, crossed.t), (f"{arrow(side)}  ", style), (name, weight)]
+
+
+def _fault(name: str) -> Part:
+    return (f"  FAULT {name}", "bold magenta")
+
+
+def _finding_lines(finding: Finding) -> Iterator[Line]:
+    red = finding.severity is Severity.FAIL
+    yield [
+        (f"{_INDENT}REFUSED  ", "bold red" if red else "bold yellow"),
+        (f"{finding.path}  ", "bold"),
+        (finding.code, "dim"),
+    ]
+    yield [(f"{_INDENT}  {shown(finding.message, 400)}", "")]
+    yield [(f"{_INDENT}  expected  ", "bold"), (shown(finding.expected, 400), "")]
+    yield [(f"{_INDENT}  actual    ", "bold"), (shown(finding.actual, 400), "")]
+    for basis in finding.basis:
+        yield [(f"{_INDENT}  evidence  ", "bold"), (f"{basis.evidence}: {basis.source}", "dim")]
+    yield [(f"{_INDENT}  mend      ", "bold"), (shown(finding.mend, 400), "")]
+
+
+def _end_lines(closed: Closed) -> Iterator[Line]:
+    exchange = closed.exchange
+    refused = [e for e in exchange.client_entries() if e.refusals or e.refused_by_state]
+    by = {"client": "by the client", "server": "by the server"}.get(
+        exchange.close_by or "", "without a close frame"
+    )
+    code = f", {exchange.close_code}" if exchange.close_code is not None else ""
+    counts = [
+        _count(len(exchange.responses), "answer"),
+        _count(len(refused), "refused event"),
+        _count(len(_unproven(exchange)), "unproven field"),
+    ]
+    style = "bold red" if refused or closed.failure else "bold green"
+    yield [*_margin(closed.number, closed.t), ("closed", style), (f" {by}{code}: {', '.join(counts)}", "")]
+    for text in dict.fromkeys(_refused_text(entry) for entry in refused):
+        yield [(f"{_INDENT}refused   ", "bold"), (text, "")]
+    for path, reason in _unproven(exchange).items():
+        yield [(f"{_INDENT}unproven  ", "bold"), (f"{shown(path)}: {shown(reason)}", "")]
+    for text in exchange.unplayed:
+        yield [(f"{_INDENT}unplayed  ", "bold"), (f"an answer that waits for {text}", "")]
+    if closed.log is not None:
+        yield [(f"{_INDENT}written   ", "bold"), (str(closed.log), "")]
+    if closed.problem is not None:
+        yield [(f"{_INDENT}not written  ", "bold red"), (closed.problem, "")]
+    if closed.failure is not None:
+        text = f"{type(closed.failure).__name__}: {closed.failure}"
+        yield [(f"{_INDENT}the harness failed  ", "bold red"), (shown(text, 400), "")]
+    yield []
+
+
+def _refused_text(entry: Entry) -> str:
+    reasons: Iterable[str] = (refusal.path for refusal in entry.refusals)
+    return f"{name_of(entry)}: {shown(', '.join(reasons) or entry.refused_by_state or '')}"
+
+
+def _unproven(exchange: Exchange) -> dict[str, str]:
+    return {one.path: one.reason for entry in exchange.client_entries() for one in entry.unproven}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
