@@ -20,6 +20,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -119,8 +120,24 @@ class Driver:
         """The user speaks; `end` is `commit` or `silence`."""
         raise NotImplementedError
 
-    async def interrupt(self) -> None:
-        """The user interrupts the answer being given."""
+    async def interrupt(self, pcm: bytes, rate: int) -> None:
+        """The user speaks over the answer being given; called while `say` or `speak` is still going on."""
+        raise NotImplementedError
+
+    async def seed(self, messages: list[Json]) -> None:
+        """History is put in before the conversation goes on: each message has `role` and `text`."""
+        raise NotImplementedError
+
+    async def edit(self, action: str, item: int, audio_end_ms: int | None = None) -> None:
+        """An item is retrieved, deleted or truncated; `item` counts the conversation's items from 0."""
+        raise NotImplementedError
+
+    async def respond(self, response: Json) -> None:
+        """An answer outside the turn is wanted; `response` is the body of `response.create`, canonical."""
+        raise NotImplementedError
+
+    async def reconnect(self) -> None:
+        """The connection is gone and the user goes on: a new one, with session, tools and history."""
         raise NotImplementedError
 
     async def update(self, session: Json) -> None:
@@ -276,27 +293,32 @@ def _where(error: Exception, filename: str) -> str:
     return f"{Path(filename).name}:{line}"
 
 
-async def _perform(driver: Driver, message: Json) -> bool:
+async def _perform(driver: Driver, message: Json) -> None:
     kind = message["type"]
-    if kind == "say":
-        await driver.say(message["text"])
-    elif kind == "speak":
-        await driver.speak(base64.b64decode(message["audio"]), message["rate"], message["end"])
-    elif kind == "interrupt":
-        await driver.interrupt()
-    elif kind == "update":
-        await driver.update(message["session"])
-    elif kind == "read_history":
-        await driver.read_history()
-    elif kind == "close":
-        await driver.close()
-        return False
-    return True
+    if kind == "start":
+        await driver.start(decode_start(message))
+        driver.notices.write({"type": "ready"})
+        return
+    calls: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "say": lambda: driver.say(message["text"]),
+        "speak": lambda: driver.speak(base64.b64decode(message["audio"]), message["rate"], message["end"]),
+        "interrupt": lambda: driver.interrupt(base64.b64decode(message["audio"]), message["rate"]),
+        "seed": lambda: driver.seed(message["messages"]),
+        "edit": lambda: driver.edit(message["action"], message["item"], message.get("audio_end_ms")),
+        "respond": lambda: driver.respond(message["response"]),
+        "reconnect": driver.reconnect,
+        "update": lambda: driver.update(message["session"]),
+        "read_history": driver.read_history,
+        "close": driver.close,
+    }
+    if kind in calls:
+        await calls[kind]()
+    driver.notices.write({"type": "done", "intent": message["intent"]})
 
 
 async def _serve(driver: Driver, lines: asyncio.Queue[str | None]) -> None:
-    notices = driver.notices
-    notices.write(
+    """Takes lines until `close` is done or they end: one after another, but for who interrupts."""
+    driver.notices.write(
         {
             "type": "hello",
             "protocol": PROTOCOL,
@@ -307,17 +329,42 @@ async def _serve(driver: Driver, lines: asyncio.Queue[str | None]) -> None:
             "cannot": [{"field": name, "reason": reason} for name, reason in driver.cannot],
         }
     )
-    while (line := await lines.get()) is not None:
-        message = json.loads(line)
-        if message["type"] == "start":
-            await driver.start(decode_start(message))
-            notices.write({"type": "ready"})
-            continue
-        going_on = await _perform(driver, message)
-        notices.write({"type": "done", "intent": message["intent"]})
-        if not going_on:
-            break
-    notices.write({"type": "closed"})
+    turns: asyncio.Queue[Json | None] = asyncio.Queue()
+    beside: set[asyncio.Task[None]] = set()
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def begin(work: Coroutine[Any, Any, None], *, last: bool = False) -> asyncio.Task[None]:
+        def ended(task: asyncio.Task[None]) -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not over.done():
+                over.set_exception(error)
+            elif last and not over.done():
+                over.set_result(None)
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(ended)
+        return task
+
+    async def read() -> None:
+        while (line := await lines.get()) is not None:
+            message = json.loads(line)
+            if message["type"] == "interrupt":
+                beside.add(begin(_perform(driver, message)))
+            else:
+                turns.put_nowait(message)
+        turns.put_nowait(None)
+
+    async def take_turns() -> None:
+        while (message := await turns.get()) is not None:
+            await asyncio.gather(*beside)
+            await _perform(driver, message)
+            if message["type"] == "close":
+                return
+
+    reading, _ = begin(read()), begin(take_turns(), last=True)
+    await over
+    reading.cancel()
+    driver.notices.write({"type": "closed"})
 
 
 def run(driver: Driver) -> None:

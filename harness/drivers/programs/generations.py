@@ -18,9 +18,13 @@ SHARED_EVENTS: Mapping[str, str] = MappingProxyType(
         "session.created": "created",
         "session.updated": "updated",
         "error": "error",
+        "input_audio_buffer.speech_started": "speech_started",
         "input_audio_buffer.committed": "committed",
         "conversation.item.input_audio_transcription.completed": "user_transcript",
         "conversation.item.input_audio_transcription.failed": "transcription_failed",
+        "conversation.item.retrieved": "edited",
+        "conversation.item.deleted": "deleted",
+        "conversation.item.truncated": "edited",
         "response.output_item.done": "output_item",
         "response.done": "response_done",
     }
@@ -41,6 +45,15 @@ FLAT_FIELDS: Mapping[tuple[str, ...], str] = MappingProxyType(
     }
 )
 """Where the preview's flat session keeps what GA nests."""
+
+FLAT_RESPONSE_FIELDS: Mapping[tuple[str, ...], str] = MappingProxyType(
+    {
+        ("output_modalities",): "modalities",
+        ("audio", "output", "format"): "output_audio_format",
+        ("audio", "output", "voice"): "voice",
+    }
+)
+"""The same for what one response is asked for with."""
 
 FLAT_FORMATS: Mapping[str, str] = MappingProxyType(
     {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
@@ -66,13 +79,32 @@ def nested_session(session: Json) -> Json:
 
 
 def flat_session(session: Json) -> Json:
-    moved = {path[0] for path in FLAT_FIELDS}
-    flat = {name: value for name, value in session.items() if name not in ONLY_NESTED | moved}
-    for path, name in FLAT_FIELDS.items():
-        value = find(session, path)
+    return _flat(session, FLAT_FIELDS)
+
+
+def flat_response(response: Json) -> Json:
+    flat = _flat(response, FLAT_RESPONSE_FIELDS)
+    if "input" in flat:
+        flat["input"] = [_flat_item(item) for item in flat["input"]]
+    return flat
+
+
+def _flat(nested: Json, fields: Mapping[tuple[str, ...], str]) -> Json:
+    moved = {path[0] for path in fields}
+    flat = {name: value for name, value in nested.items() if name not in ONLY_NESTED | moved}
+    for path, name in fields.items():
+        value = find(nested, path)
         if value is not MISSING:
             flat[name] = _flat_value(name, value)
     return flat
+
+
+def _flat_item(item: Json) -> Json:
+    if item.get("role") != "assistant" or not isinstance(item.get("content"), list):
+        return item
+    names = {"output_text": "text", "output_audio": "audio"}
+    content = [{**part, "type": names.get(part["type"], part["type"])} for part in item["content"]]
+    return {**item, "content": content}
 
 
 def _flat_value(name: str, value: Any) -> Any:
@@ -92,6 +124,9 @@ class Generation:
     events: Mapping[str, str]
     assistant_part: str
     session: Callable[[Json], Json]
+    response: Callable[[Json], Json]
+    transcription_update: str
+    """The event that configures a session which only hears."""
 
 
 GA = Generation(
@@ -107,11 +142,15 @@ GA = Generation(
     ),
     assistant_part="output_text",
     session=nested_session,
+    response=dict,
+    transcription_update="session.update",
 )
 PREVIEW = Generation(
     events=MappingProxyType(
         {
             **SHARED_EVENTS,
+            "transcription_session.created": "created",
+            "transcription_session.updated": "updated",
             "conversation.item.created": "item",
             "response.text.delta": "text",
             "response.audio.delta": "audio",
@@ -120,6 +159,8 @@ PREVIEW = Generation(
     ),
     assistant_part="text",
     session=flat_session,
+    response=flat_response,
+    transcription_update="transcription_session.update",
 )
 
 

@@ -320,9 +320,8 @@ class PipecatDriver(Driver):
             # Faster than speech, but the pipeline and the socket must keep up.
             await asyncio.sleep(0.001)
 
-    async def interrupt(self) -> None:
-        self.surface.turn = Turn()
-        await self.task.queue_frame(InterruptionFrame())
+    async def interrupt(self, pcm: bytes, rate: int) -> None:
+        await self.speak(pcm, rate, "silence")
 
     async def _answered(self) -> None:
         deadline = time.monotonic() + ANSWER_SECONDS

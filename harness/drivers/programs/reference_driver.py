@@ -18,7 +18,18 @@ def session_with_tools(start: Start) -> Json:
 class ReferenceDriver(Driver):
     name = "reference"
     version = f"websockets {version('websockets')}"
-    intents = ("say", "speak", "update", "read_history", "close")
+    intents = (
+        "say",
+        "speak",
+        "update",
+        "interrupt",
+        "seed",
+        "edit",
+        "respond",
+        "reconnect",
+        "read_history",
+        "close",
+    )
     observes = (
         "text",
         "audio",
@@ -49,6 +60,21 @@ class ReferenceDriver(Driver):
 
     async def update(self, session: Json) -> None:
         await self.client.configure(session)
+
+    async def interrupt(self, pcm: bytes, rate: int) -> None:
+        await self.client.interrupt(pcm, rate)
+
+    async def seed(self, messages: list[Json]) -> None:
+        await self.client.seed([(message["role"], message["text"]) for message in messages])
+
+    async def edit(self, action: str, item: int, audio_end_ms: int | None = None) -> None:
+        await self.client.edit(action, item, audio_end_ms)
+
+    async def respond(self, response: Json) -> None:
+        await self.client.respond(response)
+
+    async def reconnect(self) -> None:
+        await self.client.reconnect()
 
     async def read_history(self) -> None:
         self.notices.observe("history", items=list(self.client.items.values()))
