@@ -8,10 +8,11 @@ The format has a version of its own, apart from the tool's.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ class Cassette:
         for interaction in self.interactions:
             yield render_line(interaction.to_json())
         yield render_footer(len(self.interactions), self.close)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the lines as they are written; reckoned once, as many cases replay one cassette."""
+        digest = hashlib.sha256()
+        for line in self.lines():
+            digest.update(line.encode() + b"\n")
+        return digest.hexdigest()
 
 
 def render_line(value: Json) -> str:

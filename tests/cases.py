@@ -47,6 +47,11 @@ def cassette(dialect: str, name: str) -> Cassette:
     return load_cassette(cassettes_folder() / dialect / f"{name}.jsonl")
 
 
+def cassettes(dialect: str, name: str) -> tuple[Cassette, ...]:
+    """One for each of the scenario's connections."""
+    return tuple(cassette(dialect, one.removesuffix(".jsonl")) for one in scenario(name).cassette_names)
+
+
 def implementation(name: str) -> Implementation:
     """An implementation as the command line names it, or `more:NAME` of the tests' own miniatures."""
     if name.startswith("more:"):
@@ -61,7 +66,7 @@ def case(name: str, dialect: str, scenario_name: str, *faults: str) -> CasePlan:
         implementation(name),
         bundled_dialect(dialect),
         scenario(scenario_name),
-        cassette(dialect, scenario_name),
+        cassettes(dialect, scenario_name),
         tuple(parse_fault(fault) for fault in faults),
     )
 

@@ -11,7 +11,7 @@ from harness.messages import Json
 from harness.observations import Observed
 from harness.recording import RecordedAnswer
 from harness.scenario import Plan, Scenario
-from harness.service import Entry, Exchange, Handshake
+from harness.service import Ending, Entry, Exchange, Handshake
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class CaseRecord:
     """Why the service would not have gone on as the cassette did, where it would not."""
     undone: tuple[str, ...] = ()
     """What the driver was asked for and never finished."""
+    begun: int = 0
+    """How many of the plan's intents it was given."""
+    endings: tuple[Ending | None, ...] = ()
+    """Of each connection: how the service ended it, where it did."""
 
     def refusals(self) -> Iterator[tuple[Entry, Refusal]]:
         """Every refusal of a client event by the tables, with its message."""
@@ -46,6 +50,11 @@ class CaseRecord:
     @property
     def connected(self) -> bool:
         return any(handshake.status == 101 for handshake in self.handshakes)
+
+    @property
+    def refused_by_fault(self) -> bool:
+        """No handshake came to anything, and a fault refused one."""
+        return not self.connected and any(one.fault and one.status != 101 for one in self.handshakes)
 
     @property
     def spoke(self) -> bool:

@@ -11,7 +11,7 @@ from harness.findings import Finding, Severity, Verdict
 from harness.messages import Json
 from harness.observations import Observed
 from harness.redaction import Redactor
-from harness.service import Entry, Exchange
+from harness.service import Entry, Exchange, Handshake
 
 _LONG = 160
 """Base64 strings longer than this are replaced by their size."""
@@ -33,6 +33,15 @@ class CaseId:
 
 
 @dataclass(frozen=True)
+class CaseFault:
+    """A fault that was in force, and whether it changed anything."""
+
+    text: str
+    of_scenario: bool
+    struck: bool
+
+
+@dataclass(frozen=True)
 class CaseResult:
     """What one case came to. `checks` are (code, outcome, note)."""
 
@@ -49,6 +58,9 @@ class CaseResult:
     observed: Observed
     seconds: float
     reproduce: str
+    faults: tuple[CaseFault, ...] = ()
+    handshakes: tuple[Handshake, ...] = ()
+    """Every attempt to connect, in order."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -78,11 +90,16 @@ def case_line(result: CaseResult, *, known: bool, redactor: Redactor) -> Json:
             "by": result.exchange.close_by,
         },
         "provenance": result.provenance,
+        "faults": [
+            {"fault": fault.text, "of_scenario": fault.of_scenario, "struck": fault.struck}
+            for fault in result.faults
+        ],
         "findings": [_finding(finding) for finding in result.findings],
         "checks": [
             {"code": code, "outcome": outcome, **({"note": note} if note else {})}
             for code, outcome, note in result.checks
         ],
+        "handshakes": [_handshake(handshake) for handshake in result.handshakes],
         "wire": [_message(entry) for entry in result.exchange.entries],
         "surfaced": result.observed.to_json(),
         "log": [asdict(entry) for entry in result.observed.log],
@@ -100,6 +117,18 @@ def _finding(finding: Finding) -> Json:
     return line
 
 
+def _handshake(handshake: Handshake) -> Json:
+    """One attempt to connect: its status, and who refused or delayed it."""
+    line: Json = {"path": handshake.path, "status": handshake.status}
+    if handshake.refusal is not None:
+        line["refusal"] = handshake.refusal
+    if handshake.fault is not None:
+        line["fault"] = handshake.fault
+    if handshake.body_evidence is not None:
+        line["body_evidence"] = str(handshake.body_evidence)
+    return line
+
+
 def _message(entry: Entry) -> Json:
     message: Json = {
         "n": entry.number,
@@ -109,6 +138,12 @@ def _message(entry: Entry) -> Json:
     }
     if entry.origin is not None:
         message["origin"] = str(entry.origin)
+    if entry.fault is not None:
+        message["fault"] = entry.fault
+    if entry.connection > 1:
+        message["connection"] = entry.connection
+    if entry.fault is not None:
+        message["fault"] = entry.fault
     if entry.event is not None:
         message["event"] = entry.event
     if entry.raw is not None:

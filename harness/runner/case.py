@@ -8,7 +8,8 @@ import secrets
 import shlex
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from harness.bundled import cassettes_folder
@@ -16,45 +17,78 @@ from harness.cassette import Cassette, Provenance
 from harness.checks import CaseRecord, judge
 from harness.dialects import Dialect, Evidence
 from harness.drivers import DriverHost, Implementation
-from harness.faults import Fault, FaultLine
+from harness.faults import Fault, FaultLine, parse_fault
 from harness.findings import Basis
 from harness.messages import Json
-from harness.playback import Playback
-from harness.report import CaseId, CaseResult
+from harness.report import CaseFault, CaseId, CaseResult
+from harness.runner.connections import Cassettes
 from harness.runner.drive import PATIENCE, Drive, start_message
 from harness.runner.secrecy import says_key, without_key
 from harness.runner.verdict import close_verdict, verdict_and_reason, worst_and_earliest
 from harness.scenario import Scenario, plan_intents
-from harness.server import Connection, Opening, RealtimeServer
-from harness.service import Exchange
+from harness.server import RealtimeServer
+from harness.service.pace import AT_ONCE, Pace
 
 
 @dataclass(frozen=True)
 class CasePlan:
-    """One case to run: what, in which dialect, with which cassette, against what."""
+    """One case to run: what, in which dialect, with which cassettes, against what.
+
+    `faults` come on top of those that the scenario itself asks for, which
+    `faults_of_scenario` switches off.
+    """
 
     implementation: Implementation
     dialect: Dialect
     scenario: Scenario
-    cassette: Cassette
+    cassettes: tuple[Cassette, ...]
+    """One for each of the scenario's connections."""
     faults: tuple[Fault, ...] = ()
+    faults_of_scenario: bool = True
+    pace: Pace = AT_ONCE
+
+    @property
+    def cassette(self) -> Cassette:
+        """The cassette of the first connection."""
+        return self.cassettes[0]
 
     @property
     def id(self) -> CaseId:
         names = tuple(str(fault) for fault in self.faults)
         return CaseId(self.implementation.name, self.dialect.name, self.scenario.name, names)
 
+    @cached_property
+    def every_fault(self) -> tuple[Fault, ...]:
+        """Those of the scenario, then those asked for; the same one only once."""
+        of_scenario = tuple(map(parse_fault, self.scenario.faults)) if self.faults_of_scenario else ()
+        return of_scenario + tuple(fault for fault in self.faults if fault not in of_scenario)
+
     @property
     def reproduce(self) -> str:
         """The command that runs this case again."""
         words = ["realtime-harness", "check", "--implementation", self.implementation.name]
         words += ["--dialect", self.dialect.name, "--scenario", self.scenario.name]
+        if self.scenario.faults and not self.faults_of_scenario:
+            words += ["--fault", NO_FAULT]
         for fault in self.faults:
             words += ["--fault", str(fault)]
+        words += _pace_options(self.pace)
         own = Path(self.cassette.path)
         if own.is_file() and not own.resolve().is_relative_to(cassettes_folder().resolve()):
             words += ["--cassettes", str(own.parent.parent)]
         return shlex.join(words)
+
+
+NO_FAULT = "none"
+"""As `--fault`: not even what the scenario asks for."""
+
+
+def _pace_options(pace: Pace) -> list[str]:
+    words = [] if pace.speed is None else ["--speed", f"{pace.speed:g}"]
+    words += ["--latency", f"{pace.latency:g}"] if pace.latency else []
+    for pattern, seconds in pace.delays:
+        words += ["--delay", f"{pattern}={seconds:g}"]
+    return words
 
 
 async def run_case(
@@ -65,14 +99,11 @@ async def run_case(
     intents = plan_intents(plan.scenario)
     key = "key-" + secrets.token_hex(16)
     seed = zlib.crc32(str(plan.id).encode())
-
-    faults = FaultLine(plan.faults)
-
-    def new_playback(_: Opening) -> Playback:
-        now = int(time.time())
-        return Playback(plan.dialect, plan.cassette, seed=seed, unix_time=now, faults=faults.connected())
-
-    async with RealtimeServer(plan.dialect, key, new_playback, faults=faults) as server:
+    faults = FaultLine(plan.every_fault)
+    cassettes = Cassettes(plan.dialect, plan.cassettes, seed=seed, faults=faults)
+    async with RealtimeServer(
+        plan.dialect, key, cassettes.new_playback, pace=plan.pace, faults=faults
+    ) as server:
         host = DriverHost(plan.implementation, key)
         factory = plan.implementation.factory
         start = start_message(
@@ -80,7 +111,7 @@ async def run_case(
         )
         try:
             await host.start(interpreter, environment)
-            undone = await Drive(host, server, intents, start, patience).run()
+            driven = await Drive(host, server, intents, start, patience).run()
         finally:
             await host.stop()
         # The server's side of the close follows the end of the process.
@@ -88,38 +119,31 @@ async def run_case(
     for failed in server.connections:
         if failed.failure is not None:
             raise failed.failure
-    connection = _main_connection(server.connections)
-    if connection is not None and says_key(connection, key):
+    judged = cassettes.judged(server.connections)
+    if says_key(judged.exchange, key):
         host.observed.leaked_key = True
-    playback = connection.playback if connection else None
     record = CaseRecord(
         scenario=plan.scenario,
         dialect=plan.dialect,
         plan=intents,
         handshakes=tuple(c.handshake for c in server.connections),
-        exchange=playback.exchange if playback else Exchange(),
+        exchange=judged.exchange,
         observed=host.observed,
-        played=tuple(playback.played) if playback else (),
+        played=tuple(answer for playback in judged.playbacks for answer in playback.played),
         basis=_basis(plan),
-        lenient=any(fault.lenient for fault in plan.faults),
-        undone=undone,
-        counterfactual=playback.counterfactual if playback else None,
+        lenient=faults.lenient,
+        undone=driven.undone,
+        begun=driven.begun,
+        endings=judged.endings,
+        counterfactual=next((p.counterfactual for p in judged.playbacks if p.counterfactual), None),
     )
-    result = _result(plan, record, connection, time.monotonic() - began)
-    return without_key(result, key)
+    result = _result(plan, record, time.monotonic() - began)
+    struck = tuple(map(str, faults.struck))
+    asked = tuple(CaseFault(str(f), f not in plan.faults, str(f) in struck) for f in plan.every_fault)
+    return without_key(replace(result, faults=asked), key)
 
 
-def _main_connection(connections: list[Connection]) -> Connection | None:
-    """The connection on which most was said; a client may try several."""
-
-    def said(connection: Connection) -> int:
-        return len(connection.playback.exchange.entries) if connection.playback else -1
-
-    best = max(connections, key=said, default=None)
-    return best if best is not None and best.playback is not None else None
-
-
-def _result(plan: CasePlan, record: CaseRecord, connection: Connection | None, seconds: float) -> CaseResult:
+def _result(plan: CasePlan, record: CaseRecord, seconds: float) -> CaseResult:
     findings, outcomes = judge(record)
     findings.sort(key=worst_and_earliest)
     verdict, reason = verdict_and_reason(record, findings, outcomes)
@@ -130,14 +154,15 @@ def _result(plan: CasePlan, record: CaseRecord, connection: Connection | None, s
         version=capabilities.version if capabilities else None,
         verdict=verdict,
         reason=reason,
-        close_verdict=close_verdict(connection, record.observed),
-        provenance=_provenance(plan.cassette),
+        close_verdict=close_verdict(record),
+        provenance=provenance_of(plan.cassettes),
         findings=tuple(findings),
         checks=tuple((o.code, o.outcome, o.note) for o in outcomes),
         exchange=record.exchange,
         observed=record.observed,
         seconds=seconds,
         reproduce=plan.reproduce,
+        handshakes=record.handshakes,
     )
 
 
@@ -155,10 +180,14 @@ def _basis(plan: CasePlan) -> Basis:
     return Basis(Evidence.RECORDED if real else Evidence.DOCUMENTED, source)
 
 
-def _provenance(cassette: Cassette) -> Json:
-    digest = hashlib.sha256()
-    for line in cassette.lines():
-        digest.update(line.encode() + b"\n")
-    name = f"{cassette.header.dialect}/{cassette.header.scenario}"
-    provenance = {"kind": str(cassette.header.provenance), "cassette": name, "sha256": digest.hexdigest()}
-    return {**dict(cassette.header.origin), **provenance}
+def provenance_of(cassettes: tuple[Cassette, ...]) -> Json:
+    """Where the cassettes of a case come from; the digest is that of all of them."""
+    first = cassettes[0]
+    name = f"{first.header.dialect}/{first.header.scenario}"
+    digest = first.sha256
+    if len(cassettes) > 1:
+        digest = hashlib.sha256("".join(one.sha256 for one in cassettes).encode()).hexdigest()
+    provenance: Json = {"kind": str(first.header.provenance), "cassette": name, "sha256": digest}
+    if len(cassettes) > 1:
+        provenance["cassettes"] = len(cassettes)
+    return {**dict(first.header.origin), **provenance}

@@ -1,8 +1,10 @@
 """Takes a driver through a plan, one intent after another.
 
-A turn is over when its answers were given and the wire is quiet; one that
-never gets there is given up after a time without any sign of life, never after
-a fixed total, so that a slow machine does not fail a client.
+A turn is over when its answers were given and the wire is quiet, or when the
+service has hung up where the scenario has it do so; who is to be interrupted is,
+while the answer is held. A turn that never gets there is given up after a time
+without any sign of life, never after a fixed total, so that a slow machine does
+not fail a client.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from harness.dialects import Dialect
 from harness.dialects.model import DEPLOYMENT
 from harness.drivers import DriverHost
 from harness.messages import Json
-from harness.scenario import Plan, Scenario
+from harness.scenario import Intent, Plan, Scenario
 from harness.server import RealtimeServer
 
 QUIET = 0.15
@@ -27,11 +29,22 @@ PATIENCE = 6.0
 GIVEN_UP = 1.0
 """Seconds of silence after which a driver that says it is done is believed, answers or not."""
 
+COMING_BACK = 0.5
+"""Seconds a client has to connect again by itself before the next turn; without one the case is over."""
+
 CLOSING = 10.0
 """Seconds an implementation has to hang up."""
 
 
 @dataclass(frozen=True)
+class Driven:
+    """How far a driver came: what it was asked for and never finished, and how many intents it was given."""
+
+    undone: tuple[str, ...] = ()
+    begun: int = 0
+
+
+@dataclass
 class Drive:
     """One driver on its way through one plan, against one server."""
 
@@ -40,53 +53,97 @@ class Drive:
     plan: Plan
     start: Json
     patience: float = PATIENCE
+    begun: int = 0
 
-    async def run(self) -> tuple[str, ...]:
-        """Returns what the driver was asked for and never finished."""
+    async def run(self) -> Driven:
+        """Takes the driver to the end of the plan, or as far as it goes."""
         observed = self.host.observed
         allowed = self.host.implementation.start_seconds
         if not await self.host.wait_until(lambda: observed.stage != "starting", allowed):
             self._hung(f"said no hello within {allowed:g} s")
-            return ("hello",)
+            return Driven(("hello",))
         await self.host.write(self.start)
-        if not await self.host.wait_until(lambda: observed.stage == "ready", self.patience * 2):
+        if not await self._ready():
             self._hung(f"was not ready within {self.patience * 2:g} s")
-            return ("start",)
+            return Driven(("start",))
         undone = await self._turns()
         await self.host.write({"type": "close", "intent": len(self.plan.intents) + 1})
         closed = await self.host.wait_until(lambda: observed.stage == "finished", CLOSING)
         observed.closed_in_time = closed or self.host.ended
-        return undone
+        return Driven(undone, self.begun)
+
+    async def _ready(self) -> bool:
+        """Whether the driver got ready; a handshake that we delay is not held against it."""
+        while self.host.observed.stage != "ready" and not self.host.ended:
+            if self._silence() >= self.patience * 2:
+                return False
+            await self.host.wait_until(lambda: self.host.observed.stage == "ready", 0.2)
+        return self.host.observed.stage == "ready"
 
     async def _turns(self) -> tuple[str, ...]:
         capabilities = self.host.observed.capabilities
         assert capabilities is not None
         for number, intent in enumerate(self.plan.intents, 1):
+            if intent.kind == "reconnect" and self._alive():
+                continue  # it came back by itself
             if intent.kind not in capabilities.intents:
                 return (intent.kind,)
-            wanted = self._answers() + intent.answers
+            if intent.kind != "reconnect" and await self._left_alone():
+                return (intent.kind,)
+            following = self.plan.intents[number] if number < len(self.plan.intents) else None
+            turn = _Turn(
+                number,
+                intent,
+                answers=self._answers() + intent.answers,
+                ended=self._ended(),
+                interrupted=following is not None and following.kind == "interrupt",
+            )
+            self.begun = number
             await self.host.write(intent.message(number))
-            if not await self._turn_over(number, wanted):
-                if number not in self.host.done:
+            if not await self._over(turn):
+                if number not in self.host.done and self._alive():
                     self._hung(f"did not finish {intent.kind!r} within {self.patience:g} s of silence")
                 return (intent.kind,)
         return ()
 
-    async def _turn_over(self, number: int, wanted: int) -> bool:
+    async def _over(self, turn: _Turn) -> bool:
         """Waits until a turn is over: its answers given and the wire quiet, or the driver done with it."""
+        longer = turn.intent.silence
         while not self.host.ended:
-            now = time.monotonic()
-            wire = now - max((c.last_activity for c in self.server.connections), default=0.0)
-            silence = min(wire, now - self.host.last_notice)
-            done = number in self.host.done
-            if self._answers() >= wanted and self._idle() and wire >= QUIET and (done or silence >= GIVEN_UP):
+            silence, done = self._silence(), turn.number in self.host.done
+            if self._came_to_its_end(turn) and (done or silence >= GIVEN_UP or self._interrupts(turn)):
                 return True
-            if done and silence >= GIVEN_UP:
+            if done and silence >= GIVEN_UP + longer:
                 return True
-            if silence >= self.patience:
+            if silence >= self.patience + longer:
                 return False
             await asyncio.sleep(0.01)
         return False
+
+    def _came_to_its_end(self, turn: _Turn) -> bool:
+        """Whether what is to come of a turn has come, and the wire is quiet."""
+        if self._quiet() < QUIET:
+            return False
+        if turn.intent.ends:
+            return self._ended() > turn.ended
+        return self._answers() >= turn.answers and (self._idle() or self._interrupts(turn))
+
+    def _interrupts(self, turn: _Turn) -> bool:
+        """Whether the user speaks over its answer now: it is held for that."""
+        return turn.interrupted and any(
+            c.service.holding for c in self.server.connections if c.service and not c.over
+        )
+
+    async def _left_alone(self) -> bool:
+        """Whether no connection is left to go on with; a client gets a moment to come back by itself."""
+        if not self.server.connections or self._alive():
+            return False
+        waited = time.monotonic()
+        while not self._alive() and not self.host.ended:
+            if time.monotonic() - waited >= COMING_BACK:
+                return True
+            await asyncio.sleep(0.01)
+        return not self._alive()
 
     def _answers(self) -> int:
         return sum(len(c.exchange.responses) for c in self.server.connections if c.exchange)
@@ -94,16 +151,45 @@ class Drive:
     def _idle(self) -> bool:
         return all(c.idle for c in self.server.connections)
 
+    def _alive(self) -> bool:
+        return any(c.service is not None and not c.over for c in self.server.connections)
+
+    def _ended(self) -> int:
+        """How many connections the service itself has ended."""
+        return sum(
+            c.over and c.service is not None and c.service.ending is not None for c in self.server.connections
+        )
+
+    def _quiet(self) -> float:
+        """Seconds since something last crossed the wire; below nought while we let it wait."""
+        return time.monotonic() - max((c.last_activity for c in self.server.connections), default=0.0)
+
+    def _silence(self) -> float:
+        """Seconds without any sign of life, on the wire or from the driver."""
+        return min(self._quiet(), time.monotonic() - self.host.last_notice)
+
     def _hung(self, what: str) -> None:
         if not self.host.ended:
             self.host.observed.hung = what
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One intent on its way; `answers` and `ended` are the counts that end it."""
+
+    number: int
+    intent: Intent
+    answers: int
+    ended: int
+    interrupted: bool
+    """The user speaks over its answer: it is left as it is while that is held."""
 
 
 def start_message(
     dialect: Dialect, scenario: Scenario, plan: Plan, *, origin: str, key: str, factory: str | None
 ) -> Json:
     """The `start` line of the driver protocol: everything a driver is told."""
-    query = dict(dialect.handshake.right_query(DEPLOYMENT))
+    query = dict(dialect.handshake.right_query(DEPLOYMENT, transcription=scenario.of_transcription))
     path = dialect.handshake.path
     text = "&".join(f"{name}={value}" for name, value in query.items())
     return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.bundled import cassettes_folder
-from harness.cassette import load_cassette
+from harness.cassette import Cassette, load_cassette
 from harness.dialects import Dialect
 from harness.drivers import Environments, Implementation
 from harness.exceptions import EnvironmentFault, HarnessError, UsageFault
@@ -21,6 +21,7 @@ from harness.runner.case import CasePlan, run_case
 from harness.runner.drive import PATIENCE
 from harness.scenario import Scenario, plan_intents
 from harness.service import Exchange
+from harness.service.pace import AT_ONCE, Pace
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Selection:
     scenarios: tuple[Scenario, ...]
     faults: tuple[Fault, ...] = ()
     cassettes: Path | None = None
+    faults_of_scenarios: bool = True
+    """What the scenarios ask for themselves is applied too."""
+    pace: Pace = AT_ONCE
 
 
 def plan_run(selection: Selection) -> list[CasePlan]:
@@ -43,24 +47,36 @@ def plan_run(selection: Selection) -> list[CasePlan]:
             if not scenario.applies_to(dialect.name):
                 continue
             plan_intents(scenario)
-            path = folder / dialect.name / f"{scenario.name}.jsonl"
-            if not path.exists():
-                make = f"realtime-harness construct -s {scenario.path} -o DIR"
-                raise UsageFault(
-                    f"there is no cassette for {scenario.name!r} in {dialect.name!r}: {path}",
-                    hint=f"{make} makes it from the tables, record records it; "
-                    "then --cassettes DIR (in pytest: the ini option realtime_cassettes)",
-                )
-            cassette = load_cassette(path)
-            if cassette.header.dialect != dialect.name:
-                raise UsageFault(
-                    f"{path} is a cassette of {cassette.header.dialect!r}, not of {dialect.name!r}"
-                )
+            cassettes = tuple(
+                _cassette(folder / dialect.name / name, dialect, scenario) for name in scenario.cassette_names
+            )
             plans.extend(
-                CasePlan(implementation, dialect, scenario, cassette, selection.faults)
+                CasePlan(
+                    implementation,
+                    dialect,
+                    scenario,
+                    cassettes,
+                    selection.faults,
+                    selection.faults_of_scenarios,
+                    selection.pace,
+                )
                 for implementation in selection.implementations
             )
     return plans
+
+
+def _cassette(path: Path, dialect: Dialect, scenario: Scenario) -> Cassette:
+    if not path.exists():
+        make = f"realtime-harness construct -s {scenario.path} -o DIR"
+        raise UsageFault(
+            f"there is no cassette for {scenario.name!r} in {dialect.name!r}: {path}",
+            hint=f"{make} makes it from the tables, record records it; "
+            "then --cassettes DIR (in pytest: the ini option realtime_cassettes)",
+        )
+    cassette = load_cassette(path)
+    if cassette.header.dialect != dialect.name:
+        raise UsageFault(f"{path} is a cassette of {cassette.header.dialect!r}, not of {dialect.name!r}")
+    return cassette
 
 
 async def run_all(

@@ -8,13 +8,12 @@ from typing import Any
 
 from harness.redaction import Redactor
 from harness.report import CaseResult
-from harness.server import Connection
+from harness.service import Exchange
 
 
-def says_key(connection: Connection, key: str) -> bool:
+def says_key(exchange: Exchange, key: str) -> bool:
     """Whether the client put its key into an event."""
-    assert connection.playback is not None
-    sent = connection.playback.exchange.client_entries()
+    sent = exchange.client_entries()
     return any(key in (entry.raw or "") or key in json.dumps(entry.event) for entry in sent)
 
 

@@ -8,8 +8,6 @@ from harness.checks import CaseRecord, Outcome
 from harness.dialects import Dialect, compiled_schema
 from harness.findings import Finding, Severity, Verdict, verdict_of, worst
 from harness.messages import Side
-from harness.observations import Observed
-from harness.server import Connection
 from harness.service import Exchange, Origin
 
 _CLEAN_CLOSES = (1000, 1001, 1005)
@@ -31,6 +29,8 @@ def verdict_and_reason(
     if unable and verdict_of(f for f in findings if f.code != "script.finished") is not Verdict.FAIL:
         return Verdict.NOT_APPLICABLE, f"the framework has no way to {unable}"
     verdict = verdict_of(findings)
+    if not record.spoke and record.refused_by_fault and verdict is Verdict.PASS:
+        return verdict, "the refused handshake reached the user"
     if not record.spoke:
         verdict = worst((verdict, Verdict.NOT_PROVEN))
     counted = [finding for finding in findings if finding.severity is not Severity.NOTE]
@@ -81,12 +81,17 @@ def _own_fault(dialect: Dialect, exchange: Exchange) -> str | None:
     return None
 
 
-def close_verdict(connection: Connection | None, observed: Observed) -> Verdict:
-    """Closing is judged apart from behaviour: pass, fail where it had to be stopped, deviation if unclean."""
-    if not observed.closed_in_time:
+def close_verdict(record: CaseRecord) -> Verdict:
+    """Closing is judged apart from behaviour: pass, fail where it had to be stopped, deviation if unclean.
+
+    Where the service hung up, nothing was left for the client to close.
+    """
+    if not record.observed.closed_in_time:
         return Verdict.FAIL
-    if connection is None or connection.playback is None:
-        return Verdict.NOT_PROVEN
-    exchange = connection.playback.exchange
+    if not record.endings:
+        return Verdict.NOT_APPLICABLE if record.refused_by_fault else Verdict.NOT_PROVEN
+    if record.endings[-1] is not None:
+        return Verdict.NOT_APPLICABLE
+    exchange = record.exchange
     clean = exchange.close_by == "client" and exchange.close_code in _CLEAN_CLOSES
     return Verdict.PASS if clean else Verdict.DEVIATION

@@ -99,7 +99,7 @@ async def test_a_cassette_of_somebodys_recording_is_better_evidence() -> None:
     async def evidence(host_class: str) -> str:
         origin = (("host_class", host_class),)
         header = replace(plan.cassette.header, provenance=Provenance.RECORDED, origin=origin)
-        result = await run(replace(plan, cassette=replace(plan.cassette, header=header)))
+        result = await run(replace(plan, cassettes=(replace(plan.cassette, header=header),)))
         assert host_class in result.findings[0].basis[0].source
         return str(result.findings[0].basis[0].evidence)
 
@@ -117,7 +117,7 @@ async def test_what_our_own_server_gets_wrong_is_never_the_implementations_fault
         else i
         for i in plan.cassette.interactions
     )
-    result = await run(replace(plan, cassette=replace(plan.cassette, interactions=broken)))
+    result = await run(replace(plan, cassettes=(replace(plan.cassette, interactions=broken),)))
     assert result.verdict is Verdict.HARNESS_ERROR
     assert "response.content_part.done" in result.reason
 
