@@ -1,0 +1,310 @@
+"""A cassette as what the service said, in lanes.
+
+Lanes: the session; the items that the client made; turns of speech; what was
+heard in them; answers, each with a barrier, and beside them the answers out of
+band; refusals; the end. Nothing in here is tied to a place in the recording.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from harness.cassette import Close
+from harness.messages import Json, decode_audio, get_path
+from harness.recording.frames import Template
+
+AUDIO_SHARE = 0.8
+"""How much of the recorded input audio must have come: clients cut silence and drop part chunks."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One recorded event of the service.
+
+    `event` is canonical; `wire` is as recorded, and None where the wire has no
+    event of its own for it. `t` counts from the beginning of what it is part of.
+    """
+
+    t: float
+    event: Json
+    wire: Json | None
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """What must have happened since the last answer before this one is due."""
+
+    user_items: int
+    outputs: tuple[str, ...]
+    """Recorded call ids whose results must be in."""
+    audio_ms: int
+    """How much audio the client must have committed by hand."""
+    turns: int = 0
+    """Turns of speech that the service heard end."""
+    spoken_ms: int = 0
+    """How much audio those turns had; a client that commits by hand says as much that way."""
+    by_service: bool = False
+    """Nobody asked for the answer: a turn of speech or the user's silence led to it."""
+
+    def __str__(self) -> str:
+        needs = [] if self.by_service else ["response.create"]
+        if self.user_items:
+            needs.append(f"{self.user_items} item(s) of the user")
+        if self.turns:
+            needs.append(f"{self.turns} turn(s) of speech")
+        if self.audio_ms:
+            needs.append(f"{self.audio_ms} ms of committed audio")
+        if self.outputs:
+            needs.append(f"the result of {len(self.outputs)} call(s)")
+        return ", ".join(needs) or "the user's silence"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A recorded event that never came to be sent, and what it waits for.
+
+    `needed` are the recorded client's events since the answer before, canonical
+    and without ids, that this client has not sent; audio is one append without
+    its sound. `holds` names the event that is held back.
+    """
+
+    what: str
+    needed: tuple[Json, ...]
+    holds: str
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True)
+class RecordedAnswer:
+    """One recorded response, with its times from `response.created` on."""
+
+    barrier: Barrier
+    lines: tuple[Line, ...]
+    needed: tuple[Json, ...] = ()
+    """What the client sent for it, canonical, without ids."""
+    floats: tuple[Line, ...] = ()
+    """What is bound to it and floats: rate limits, the output audio buffer."""
+    outside: bool = False
+    """Out of band (`conversation: none`)."""
+
+    @cached_property
+    def events(self) -> tuple[tuple[float, Json], ...]:
+        """Its events in canonical form."""
+        return tuple((line.t, line.event) for line in self.lines)
+
+    @property
+    def response(self) -> Json:
+        """The response object of `response.created`."""
+        return self.lines[0].event["response"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def ended(self) -> Json | None:
+        """The response object of `response.done`; None where the recording breaks off before."""
+        last = self.lines[-1].event
+        return last["response"] if last["type"] == "response.done" else None
+
+    @property
+    def metadata(self) -> Json | None:
+        return self.response.get("metadata")
+
+    @property
+    def cut(self) -> bool:
+        """It was cut short: cancelled, or the recording breaks off in it."""
+        return self.ended is None or self.ended.get("status") == "cancelled"
+
+    @cached_property
+    def spoken(self) -> tuple[Line, ...]:
+        """What was said before the answer was cut, without what closed it; else all of it."""
+        if not self.cut:
+            return self.lines
+        whole = {
+            item.get("id")
+            for item in (self.ended or {}).get("output") or ()
+            if isinstance(item, dict) and item.get("status") == "completed"
+        }
+        last = max(n for n, line in enumerate(self.lines) if not _closes(line.event))
+        return tuple(line for n, line in enumerate(self.lines) if n <= last or _item_id(line.event) in whole)
+
+    @property
+    def call_ids(self) -> tuple[str, ...]:
+        return tuple(
+            event["item"]["call_id"]
+            for _, event in self.events
+            if event["type"] == "response.output_item.done" and event["item"]["type"] == "function_call"
+        )
+
+    def joined(self, type_: str, key: str = "delta") -> str:
+        """The deltas of one kind, joined."""
+        return "".join(event[key] for _, event in self.events if event["type"] == type_)
+
+    @property
+    def audio(self) -> bytes:
+        chunks = (
+            event["delta"] for _, event in self.events if event["type"] == "response.output_audio.delta"
+        )
+        return b"".join(decode_audio(chunk) or b"" for chunk in chunks)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Every id that is this answer's own: its response, its items, its calls."""
+        found = {self.response.get("id")}
+        for line in self.lines:
+            item = line.event.get("item")
+            if isinstance(item, dict):
+                found |= {item.get("id"), item.get("call_id")}
+        return frozenset(id_ for id_ in found if isinstance(id_, str))
+
+    @cached_property
+    def templates(self) -> tuple[Template, ...]:
+        """A template for each line; made once, however many clients it is played to."""
+        return tuple(Template(line.event, line.wire, self.ids) for line in self.lines)
+
+    @cached_property
+    def float_templates(self) -> tuple[Template, ...]:
+        return tuple(Template(line.event, line.wire, self.ids) for line in self.floats)
+
+
+def _closes(event: Json) -> bool:
+    """Whether an event ends something, and so may be there only because the answer was cut."""
+    return bool(event["type"].endswith(".done"))
+
+
+def _item_id(event: Json) -> object:
+    item = event.get("item")
+    return item.get("id") if isinstance(item, dict) else event.get("item_id")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of speech as the service heard it, in ms of all audio appended until then.
+
+    `onset_ms` is where the sound begins in the recorded audio, None where that
+    is silent; `quiet_ms` is the silence before the end. `sound` is the audio up
+    to the end of the turn where its publisher cut it, so that its bytes say
+    nothing of its time; `appends` is how many events carried it.
+    """
+
+    start_ms: float
+    end_ms: float
+    onset_ms: float | None
+    quiet_ms: float
+    gap: bool
+    """There is silence between the turn before and this one."""
+    sound: bytes | None = None
+    appends: int = 0
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """What was told of one committed stretch of audio, with times from the commit on."""
+
+    item_id: str
+    lines: tuple[Line, ...]
+
+    @cached_property
+    def templates(self) -> tuple[Template, ...]:
+        return tuple(Template(line.event, line.wire, frozenset({self.item_id})) for line in self.lines)
+
+
+@dataclass(frozen=True)
+class RecordedRefusal:
+    """A client event that was refused (canonical, without ids), and the recorded `error`, canonical."""
+
+    event: Json
+    error: Json
+    echoes: bool | None
+    """The error's `event_id` is the client's; None where nothing tells, as the client gave none."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the service said the session was, canonical and on the wire.
+
+    `update` is the client's, `before` the session before it: what a model makes
+    of the two may be less than what the service made of them.
+    """
+
+    event: Json
+    wire: Json
+    update: Json | None = None
+    before: Json | None = None
+
+    @property
+    def session(self) -> Json:
+        return self.event["session"]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A cassette as the service's side of the conversation."""
+
+    created: Session | None
+    updated: tuple[Session, ...]
+    user_contents: tuple[Json, ...]
+    """The items the recorded client created, canonical, without ids."""
+    answers: tuple[RecordedAnswer, ...]
+    outside: tuple[RecordedAnswer, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    transcriptions: tuple[Transcription | None, ...] = ()
+    """For each committed stretch of audio, in turn."""
+    commits: int = 0
+    """How often the client committed by hand."""
+    refusals: tuple[RecordedRefusal, ...] = ()
+    parting: tuple[Line, ...] = ()
+    """Errors that answer nothing the client sent, such as the last word before the end."""
+    close: Close = field(default=Close("nobody", None))
+    before_close: tuple[Barrier, tuple[Json, ...]] = (Barrier(0, (), 0, by_service=True), ())
+    """What the client did after the last answer, before the connection ended."""
+    sideband: bool = False
+    """A socket that joined a call: it gets no `session.created`."""
+
+    @property
+    def session_created(self) -> Json | None:
+        return self.created.session if self.created else None
+
+    @property
+    def sessions_updated(self) -> tuple[Json, ...]:
+        return tuple(one.session for one in self.updated)
+
+
+def input_bytes_per_ms(session: Json) -> int:
+    """Bytes in a millisecond of the session's input audio: 24 kHz PCM, or G.711 at 8 kHz."""
+    g711 = get_path(session, "audio.input.format.type") in ("audio/pcmu", "audio/pcma")
+    return 8 if g711 else 48
+
+
+def without_ids(item: Json) -> Json:
+    """An item without what the service gives it: its id, status and object; ids of calls stay."""
+    bare = copy.deepcopy(item)
+    for key in ("id", "status", "object"):
+        bare.pop(key, None)
+    return bare
+
+
+_OF_ONE_SESSION = ("event_id", "previous_item_id", "item_id", "response_id", "call_id")
+
+
+def without_event_ids(event: Json) -> Json:
+    """A client event without ids, its item's and its call's included: what it says."""
+    bare = {key: value for key, value in event.items() if key not in _OF_ONE_SESSION}
+    item = bare.get("item")
+    if isinstance(item, dict):
+        bare["item"] = {key: value for key, value in without_ids(item).items() if key not in _OF_ONE_SESSION}
+    return bare
+
+
+def missing_of(needed: Iterable[Json], sent: Iterable[Json]) -> tuple[Json, ...]:
+    """Those of `needed` that have no counterpart in `sent`, each counted once."""
+    left = list(sent)
+    missing: list[Json] = []
+    for event in needed:
+        if event in left:
+            left.remove(event)
+        else:
+            missing.append(event)
+    return tuple(missing)
