@@ -98,7 +98,7 @@ class AnswerReader:
 
 
 def tone(hertz: float, seconds: float) -> Audio:
-    """A sine tone; it fades in and out in 10 ms, so that it does not click."""
+    """A sine tone, of 0 Hz silence; it fades in and out in 10 ms, so that it does not click."""
     count = round(seconds * RATE)
     fade = RATE // 100
     samples = array(
