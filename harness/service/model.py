@@ -190,7 +190,7 @@ class Service:
     def _send(self, queued: Queued, event: Json) -> None:
         canonical = self._completed(event)
         if queued.prepared is not None:
-            wire, frame = queued.prepared.ready(canonical["event_id"])
+            wire, frame = queued.prepared.ready(canonical)
         else:
             translated = self.translator.to_wire(Side.SERVER, canonical).events
             if not translated:

@@ -14,8 +14,8 @@ from harness.service.exchange import Origin
 class Prepared(Protocol):
     """An event made ready beforehand, so that sending it costs no translation."""
 
-    def ready(self, event_id: str) -> tuple[Json, str]:
-        """The event in wire form and as the text of its frame."""
+    def ready(self, event: Json) -> tuple[Json, str]:
+        """The event in wire form and as the text of its frame; `event` is canonical, as it goes out now."""
         ...
 
 
