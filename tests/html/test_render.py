@@ -316,6 +316,20 @@ def test_faults_have_a_column_of_their_own() -> None:
     assert "Implementation text-turn text-turn + malformed-json pipecat@1.2.0" in words
 
 
+def test_the_fault_behind_a_message_or_a_handshake_is_named() -> None:
+    line = case_line("fail")
+    faulty = next(message for message in line["wire"] if message.get("origin") == "fault")
+    faulty["fault"] = "malformed-json:nth=2"
+    line["handshakes"] = [
+        {"path": "/v1", "status": 429, "fault": "refuse-handshake:status=429", "body_evidence": "assumed"},
+        {"path": "/v1", "status": 101},
+    ]
+    words = Reader(page_of(line)).words
+    assert re.search(r"← server: \S.* malformed-json:nth=2", words)
+    assert "Handshake of /v1 : 429 refuse-handshake:status=429 , body assumed" in words
+    assert words.count("Handshake of") == 1
+
+
 def test_an_empty_dialect_claims_nothing() -> None:
     words = Reader(page_of()).words
     assert "The results hold no case of this dialect, so nothing is shown to pass or to fail." in words

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from harness.observations import LogLine, ToolCall
 from harness.redaction import Redactor
 from harness.report import CaseId, CaseResult, case_line
 from harness.report.case import without_audio
-from harness.service import Entry, Origin
+from harness.service import Entry, Handshake, Origin
 from harness.validation import subschema
 from tests.cases import case, run
 from tests.report.made import finding, result
@@ -51,8 +52,19 @@ async def test_the_line_of_a_real_case_fits_its_schema(name: str, dialect: str, 
 async def test_a_faulty_frame_stands_in_the_line_as_it_was_sent() -> None:
     line = line_of(await run(case("reference", GA, "text-turn", "unknown-event")))
     (message,) = [message for message in line["wire"] if message.get("origin") == "fault"]
-    assert "harness.unknown_event" in message["raw"]
+    assert message["event"]["type"] == "harness.unknown_event"
+    assert message["fault"] == "unknown-event"
     assert line["case"]["faults"] == ["unknown-event"]
+    assert line["handshakes"] == [{"path": "/openai/v1/realtime", "status": 101}]
+
+
+def test_a_refused_handshake_says_by_whom_and_whether_its_body_is_a_guess() -> None:
+    refused = Handshake("/v1", (), (), (), 429, fault="refuse-handshake", body_evidence=Evidence.ASSUMED)
+    line = line_of(replace(result(), handshakes=(refused, Handshake("/v2", (), (), (), 404, "wrong_path"))))
+    assert line["handshakes"] == [
+        {"path": "/v1", "status": 429, "fault": "refuse-handshake", "body_evidence": "assumed"},
+        {"path": "/v2", "status": 404, "refusal": "wrong_path"},
+    ]
 
 
 def test_a_case_is_named_by_implementation_dialect_scenario_and_faults() -> None:
