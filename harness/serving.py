@@ -84,9 +84,21 @@ class Closed:
     log: Path | None = None
     problem: str | None = None
     failure: Exception | None = None
+    fault: str | None = None
+    """The fault that ended it."""
 
 
-Happening = Opened | TurnedAway | Crossed | Closed
+@dataclass(frozen=True)
+class Struck:
+    """A fault that leaves no mark on a message struck for the first time."""
+
+    fault: str
+
+
+Happening = Opened | TurnedAway | Crossed | Closed | Struck
+
+_ENDING = ("close", "drop")
+_SILENT = ("pause", "stall")
 
 
 class Tap:
@@ -160,7 +172,7 @@ async def serve(
     server = RealtimeServer(
         serving.dialect, serving.key, new_service, pace=serving.pace, faults=faults, port=serving.port
     )
-    teller = _Teller(serving, server, tell)
+    teller = _Teller(serving, server, faults, tell)
     try:
         async with server:
             ready(server)
@@ -212,10 +224,19 @@ def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service
 class _Teller:
     """Goes through the server's connections and tells what is new."""
 
-    def __init__(self, serving: Serving, server: RealtimeServer, tell: Callable[[Happening], None]) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        server: RealtimeServer,
+        faults: FaultLine,
+        tell: Callable[[Happening], None],
+    ) -> None:
         self._serving = serving
         self._server = server
+        self._faults = faults
         self._tell = tell
+        self._silent: set[str] = set()
+        """Faults without a mark that were told of."""
         self._redactor = Redactor((serving.key,))
         self._told: dict[int, int] = {}
         """How many messages of a connection were told."""
@@ -232,6 +253,10 @@ class _Teller:
             elif connection.handshake.status != 101:
                 self._done.add(place)
                 self._tell(TurnedAway(connection.handshake))
+        for fault in self._faults.struck:
+            if fault.name in _SILENT and str(fault) not in self._silent:
+                self._silent.add(str(fault))
+                self._tell(Struck(str(fault)))
 
     def _look_at(self, connection: Connection, service: Tapped) -> bool:
         """Tells what is new of a connection; whether it is over."""
@@ -245,8 +270,19 @@ class _Teller:
         self._told[tap.number] = len(tap.crossed)
         if over:
             log, problem = self._kept(tap, service.exchange)
-            self._tell(Closed(tap.number, tap.t, service.exchange, log, problem, connection.failure))
+            fault = self._fault_that_ended(service)
+            self._tell(Closed(tap.number, tap.t, service.exchange, log, problem, connection.failure, fault))
         return over
+
+    def _fault_that_ended(self, service: Service) -> str | None:
+        ending = service.ending
+        if ending is None:
+            return None
+        for fault in self._faults.struck:
+            code = fault.number("code") if fault.name == "close" else None
+            if fault.name in _ENDING and code == ending.code:
+                return str(fault)
+        return None
 
     def _kept(self, tap: Tap, exchange: Exchange) -> tuple[Path | None, str | None]:
         first = self._serving.log

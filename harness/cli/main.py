@@ -223,7 +223,9 @@ def _translate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("validate", help="check scenario, cassette, dialect and baseline files")
+    parser = commands.add_parser(
+        "validate", help="check scenarios, model scripts, cassettes, dialects and baselines"
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.set_defaults(module="validate")
 

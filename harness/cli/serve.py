@@ -128,7 +128,9 @@ def _pace(options: argparse.Namespace, script: ModelScript | None) -> Pace:
     latency = _read(read_seconds, "--latency", options.latency) if options.latency else script.latency
     delays = []
     for text in options.delay or ():
-        type_, _, wait = text.partition("=")
+        type_, equals, wait = text.partition("=")
+        if not (equals and type_.strip()):
+            raise UsageFault(f"--delay: {text!r}", hint="give an event and a time: response.created=1.5s")
         delays.append((type_.strip(), _read(read_seconds, f"--delay {type_}", wait)))
     return Pace(speed, latency or 0.0, (*delays, *script.delays))
 

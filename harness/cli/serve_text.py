@@ -13,7 +13,7 @@ from harness.dialects.model import DEPLOYMENT
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
-from harness.serving import Closed, Crossed, Happening, Opened, TurnedAway
+from harness.serving import Closed, Crossed, Happening, Opened, Struck, TurnedAway
 
 Part = tuple[str, str]
 """Text and its style."""
@@ -94,6 +94,8 @@ class Story:
             self._opened(happening)
         elif isinstance(happening, TurnedAway):
             self._turned_away(happening.handshake)
+        elif isinstance(happening, Struck):
+            self._put([("    ", ""), _fault(happening.fault)])
         else:
             self._flush(happening.number)
             for line in _end_lines(happening):
@@ -169,17 +171,15 @@ class Story:
             line.append((f"  ({crossed.why})", "dim"))
         elif self._replays and entry.origin is Origin.COUNTERFACTUAL:
             line.append(("  (counterfactual)", "dim"))
-        if entry.fault is not None:
-            line.append(_fault(entry.fault))
+        if entry.fault is not None or entry.origin is Origin.FAULT:
+            line.append(_fault(entry.fault or "made this"))
         yield line
         for number, refusal in enumerate(entry.refusals):
             finding = refusal_finding(self._dialect, refusal, at=entry.number, first=number == 0)
             yield from _finding_lines(finding)
         if entry.refused_by_state is not None:
-            yield [
-                (f"{_INDENT}REFUSED  ", "bold red"),
-                (f"{entry.refused_by_state}: the answer says why", ""),
-            ]
+            why = entry.refused_by_state.replace("_", " ")
+            yield [(f"{_INDENT}REFUSED  ", "bold red"), (f"{why}; the error that answers it says more", "")]
 
 
 def _margin(number: int, t: float) -> Line:
@@ -226,7 +226,8 @@ def _end_lines(closed: Closed) -> Iterator[Line]:
         _count(len(_unproven(exchange)), "unproven field"),
     ]
     style = "bold red" if refused or closed.failure else "bold green"
-    yield [*_margin(closed.number, closed.t), ("closed", style), (f" {by}{code}: {', '.join(counts)}", "")]
+    line = [*_margin(closed.number, closed.t), ("closed", style), (f" {by}{code}: {', '.join(counts)}", "")]
+    yield [*line, _fault(closed.fault)] if closed.fault else line
     for text in dict.fromkeys(_refused_text(entry) for entry in refused):
         yield [(f"{_INDENT}refused   ", "bold"), (text, "")]
     for path, reason in _unproven(exchange).items():

@@ -14,6 +14,7 @@ from harness.documents import read_document
 from harness.exceptions import BaselineFault, CassetteFault, FileFault, HarnessError
 from harness.faults import parse_fault
 from harness.messages import Side
+from harness.model_script import load_model_script
 from harness.recording import read_recording
 from harness.report import load_baseline
 from harness.scenario import plan_intents
@@ -76,8 +77,10 @@ def _check(path: Path) -> str:
                     str(path), f"{entry.case}: there is no check {code!r}", hint="docs/checks.md"
                 )
         return f"a baseline of {len(baseline.known)} known failure(s)"
+    if isinstance(value, dict) and "format" in value:
+        return f"a model script with {len(load_model_script(path).entries)} answer(s)"
     raise FileFault(
         str(path),
         "not a file of the harness",
-        expected="a scenario, dialect or baseline (YAML), or a cassette (.jsonl)",
+        expected="a scenario, model script, dialect or baseline (YAML), or a cassette (.jsonl)",
     )

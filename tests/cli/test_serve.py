@@ -1,0 +1,403 @@
+"""`realtime-harness serve`: real clients talk to it, and what it shows is read."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI
+from rich.console import Console
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from harness.bundled import cassettes_folder
+from harness.cassette import load_cassette
+from harness.cli.main import build_parser, main
+from harness.cli.serve import serving_of, show
+from harness.cli.terminal import Screen
+from harness.messages import Json
+from tests.talk import GA, PREVIEW, user_item
+
+KEY = "key-0123456789abcdef"
+
+SCRIPT = """format: 1
+answers:
+  - when: weather
+    answer: {call: {name: look, arguments: {city: Oslo}}}
+  - when: {result: look}
+    answer: {speech: {transcript: Rain., audio: {tone: 440, seconds: 0.5}}}
+  - when: secret
+    answer: {failure: {code: busy, message: Too busy.}}
+  - text: "You said: {said}"
+heard: [Is it raining?]
+"""
+
+
+@dataclass
+class Served:
+    """A server that runs, and what it showed."""
+
+    output: io.StringIO
+
+    @property
+    def said(self) -> str:
+        """As a terminal shows it."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.output.getvalue())
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"^ +url +(\S+)$", self.said, re.MULTILINE)
+        assert found is not None, self.said
+        return found[1]
+
+    def dial(self, url: str = "", **options: Any) -> connect:
+        return connect(url or self.url, **{"additional_headers": {"api-key": KEY}, **options})
+
+    async def until(self, text: str) -> str:
+        """Waits until it has shown that."""
+        async with asyncio.timeout(5):
+            while text not in self.said:
+                await asyncio.sleep(0.01)
+        return self.said
+
+    def line(self, text: str) -> str:
+        found = [line for line in self.said.splitlines() if text in line]
+        assert len(found) == 1, self.said
+        return found[0]
+
+
+@contextlib.asynccontextmanager
+async def served(*arguments: str, terminal: bool = False) -> AsyncIterator[Served]:
+    """Serves in this process, at once unless told otherwise; ends it as Ctrl-C does."""
+    pace = () if "--speed" in arguments else ("--speed", "max")
+    options = build_parser().parse_args(["serve", "--key", KEY, *pace, *arguments])
+    output = io.StringIO()
+    screen = Screen(Console(file=output, highlight=False, width=100, force_terminal=terminal))
+    task = asyncio.create_task(show(serving_of(options), screen, from_variable=False))
+    running = Served(output)
+    try:
+        await running.until("Ctrl-C")
+        yield running
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def hear_until(websocket: ClientConnection, type_: str) -> list[Json]:
+    found: list[Json] = []
+    async with asyncio.timeout(5):
+        while not found or found[-1]["type"] != type_:
+            found.append(json.loads(await websocket.recv()))
+    return found
+
+
+async def say(websocket: ClientConnection, *events: Json) -> None:
+    for event in events:
+        await websocket.send(json.dumps(event))
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    (tmp_path / "model.yaml").write_text(SCRIPT, encoding="utf-8")
+    return str(tmp_path / "model.yaml")
+
+
+# Playing.
+
+
+async def test_the_openai_package_has_a_whole_conversation(script: str) -> None:
+    async with served("--model", script) as running:
+        base = running.url.replace("ws://", "http://").split("/realtime")[0]
+        client = AsyncOpenAI(api_key=KEY, base_url=base)
+        async with client.realtime.connect(model="gpt-realtime") as connection:
+
+            async def done() -> Any:
+                await connection.response.create()
+                async for event in connection:
+                    if event.type == "response.done":
+                        return event.response
+                raise AssertionError("closed")
+
+            async def turn(text: str) -> Any:
+                item: Any = {**user_item(text)["item"]}
+                await connection.conversation.item.create(item=item)
+                return await done()
+
+            assert (await turn("Hello")).output[0].content[0].transcript == "You said: Hello"
+            call = (await turn("How is the weather?")).output[0]
+            assert (call.name, call.arguments) == ("look", '{"city": "Oslo"}')
+            result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "wet"}
+            await connection.conversation.item.create(item=result)
+            assert (await done()).output[0].content[0].transcript == "Rain."
+            failed = await turn("A secret?")
+            assert (failed.status, failed.status_details.error.code) == ("failed", "busy")
+        said = await running.until("closed")
+    assert "user “How is the weather?”" in said
+    assert 'calls look({"city": "Oslo"})' in said
+    assert "500 ms of audio" in running.line("response.output_audio.delta x2  500 ms")
+    assert "response.done  failed, busy “Too busy.”" in said
+    assert "closed by the client, 1000: 4 answers, 0 refused events, 0 unproven fields" in said
+
+
+async def test_without_a_script_a_client_is_answered_at_once() -> None:
+    async with served("--model") as running, running.dial() as websocket:
+        await say(websocket, user_item("Good morning."), {"type": "response.create"})
+        events = await hear_until(websocket, "response.done")
+        assert sum(event["type"] == "response.output_audio.delta" for event in events) > 2
+        (item,) = events[-1]["response"]["output"]
+        assert item["content"][0]["transcript"] == "You said: Good morning."
+    assert "a stock model that says what it heard" in running.said
+
+
+async def test_a_cassette_is_replayed_to_each_connection_anew() -> None:
+    path = cassettes_folder() / PREVIEW / "text-turn.jsonl"
+    async with served(str(path)) as running:
+        for _ in range(2):
+            async with running.dial() as websocket:
+                text = {"type": "input_text", "text": "Hello!"}
+                item = {"type": "message", "role": "user", "content": [text]}
+                await say(websocket, {"type": "conversation.item.create", "item": item})
+                await say(websocket, {"type": "response.create"})
+                events = await hear_until(websocket, "response.done")
+                assert "response.audio.delta" in {event["type"] for event in events}
+        await running.until("#2")
+    assert f"{path} (constructed)" in running.said
+
+
+async def test_a_session_of_transcription_is_served(script: str) -> None:
+    async with (
+        served("--model", script) as running,
+        running.dial(f"{running.url}&intent=transcription") as websocket,
+    ):
+        audio = {"input": {"turn_detection": None, "transcription": {"model": "whisper-1"}}}
+        session = {"type": "transcription", "audio": audio}
+        sound = base64.b64encode(bytes(9600)).decode()
+        await say(
+            websocket,
+            {"type": "session.update", "session": session},
+            {"type": "input_audio_buffer.append", "audio": sound},
+            {"type": "input_audio_buffer.append", "audio": sound},
+            {"type": "input_audio_buffer.commit"},
+        )
+        events = await hear_until(websocket, "conversation.item.input_audio_transcription.completed")
+        assert events[-1]["transcript"] == "Is it raining?"
+        said = await running.until("transcription.completed")
+    assert "input_audio_buffer.append x2  400 ms of audio" in said
+    assert "“Is it raining?”" in said
+
+
+# What is shown.
+
+
+async def test_a_refusal_is_shown_in_full_with_its_mend(script: str) -> None:
+    async with served("--model", script) as running:
+        async with running.dial() as websocket:
+            wrong = {"type": "realtime", "voice": "alloy", "colour": "red"}
+            await say(websocket, {"type": "session.update", "session": wrong})
+            await hear_until(websocket, "error")
+            await say(websocket, {"type": "input_audio_buffer.commit"})
+            await hear_until(websocket, "error")
+            await websocket.send("{nothing\x1b[2J")
+            await hear_until(websocket, "error")
+        said = await running.until("closed")
+    assert "REFUSED  session.voice  rename.session-shape" in said
+    assert "mend      for azure-v1, send session.audio.output.voice in place of session.voice" in said
+    assert "REFUSED  session.colour  session.unknown-parameter" in said
+    assert "REFUSED  commit empty" in said
+    assert "error  unknown_parameter “Unknown parameter: 'session.voice'.”" in said
+    assert "3 refused events" in said
+    assert "refused   session.update: session.voice, session.colour" in said
+    assert "\x1b" not in running.output.getvalue()
+
+
+async def test_a_refused_handshake_is_shown_with_what_was_expected() -> None:
+    async with served("--model") as running:
+        with pytest.raises(InvalidStatus):
+            async with running.dial(additional_headers={"api-key": "another-key"}):
+                pass
+        with pytest.raises(InvalidStatus):
+            async with running.dial(running.url.replace("/v1/", "/v9/")):
+                pass
+        await running.until("wrong path")
+    assert "another-key" not in running.said
+    assert "HTTP 401, wrong key" in running.said
+    assert "the key that is shown at the start" in running.said
+    assert "expected  /openai/v1/realtime?model=gpt-realtime" in running.said
+
+
+async def test_faults_of_the_script_and_of_the_command_line_strike_and_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text('format: 1\nanswers: [{text: Hello there.}]\nfaults: ["duplicate:at=response.created"]\n')
+    async with served("--model", str(path), "--fault", "close:code=1011,at=response.done") as running:
+        async with running.dial() as websocket:
+            await say(websocket, {"type": "response.create"})
+            events = await hear_until(websocket, "response.done")
+            assert [event["type"] for event in events].count("response.created") == 2
+            with pytest.raises(ConnectionClosed):
+                await websocket.recv()
+        await running.until("closed")
+    assert "FAULT duplicate:at=response.created" in running.said
+    assert running.line("closed").endswith("FAULT close:code=1011,at=response.done")
+    assert "closed by the server, 1011" in running.said
+
+
+async def test_a_delayed_event_is_shown_when_it_is_sent() -> None:
+    async with served("--model", "--delay", "response.created=150ms", "--latency", "50ms") as running:
+        async with running.dial() as websocket:
+            began = time.monotonic()
+            await say(websocket, {"type": "response.create"})
+            await hear_until(websocket, "response.created")
+            assert time.monotonic() - began > 0.2
+            await hear_until(websocket, "response.done")
+        await running.until("closed")
+    asked, created = (
+        float(running.line(f"{name}  (" if name == "response.created" else name).split()[1])
+        for name in (">>  response.create", "response.created")
+    )
+    assert created - asked > 0.15
+
+
+async def test_a_terminal_cuts_long_lines_and_wraps_what_is_wrong() -> None:
+    async with served("--model", terminal=True) as running:
+        async with running.dial() as websocket:
+            await say(websocket, user_item("word " * 50))
+            await say(
+                websocket, {"type": "session.update", "session": {"type": "realtime", "voice": "alloy"}}
+            )
+            await hear_until(websocket, "error")
+        await running.until("closed")
+    assert "\x1b[" in running.output.getvalue()
+    lines = running.said[running.said.index("open") :].splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "Nothing of the event is applied." in re.sub(r"\s+", " ", running.said)
+
+
+async def test_the_key_is_shown_once_and_nowhere_else(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    async with served("--model", "-o", str(log)) as running:
+        async with running.dial(f"{running.url}&api-key={KEY}", additional_headers={}) as websocket:
+            await say(websocket, user_item(f"My key is {KEY}."), {"type": "response.create"})
+            await hear_until(websocket, "response.done")
+        await running.until("written")
+    start, rest = running.said.split("Ctrl-C")
+    assert KEY in start
+    assert KEY not in rest
+    assert KEY not in log.read_text("utf-8")
+
+
+# The log.
+
+
+async def test_each_connection_leaves_a_cassette_that_the_other_commands_read(
+    script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "logs" / "mine.jsonl"
+    async with served("--model", script, "-o", str(log), "--speed", "20") as running:
+        for text in ("Hello", "How is the weather?"):
+            async with running.dial() as websocket:
+                await hear_until(websocket, "session.created")
+                await say(websocket, user_item(text))
+                await hear_until(websocket, "conversation.item.done")
+                await say(websocket, {"type": "response.create"})
+                await hear_until(websocket, "response.done")
+        await running.until("mine.2.jsonl")
+    first, second = load_cassette(log), load_cassette(log.with_name("mine.2.jsonl"))
+    assert (first.close.by, first.close.code) == ("client", 1000)
+    assert first.header.dialect == second.header.dialect == GA
+    times = [interaction.t for interaction in first.interactions]
+    assert times == sorted(times)
+    assert main(["validate", str(log)]) == 0
+    assert main(["lint", str(log)]) == 0
+    assert main(["diff", str(log), str(log.with_name("mine.2.jsonl"))]) == 1
+    capsys.readouterr()
+    assert main(["serve", "--model", "-o", str(log)]) == 2
+    assert "exists" in capsys.readouterr().err
+    async with served(str(log)) as running, running.dial() as websocket:
+        await say(websocket, user_item("Hello"), {"type": "response.create"})
+        events = await hear_until(websocket, "response.done")
+        assert events[-1]["response"]["output"][0]["content"][0]["transcript"] == "You said: Hello"
+
+
+# What is wrong with the command line.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "wants --model or a cassette"),
+        (("--model", "no.yaml"), "no.yaml: model script: cannot be read"),
+        (("no.jsonl",), "no.jsonl: cassette: cannot be read"),
+        (("--model", "a.jsonl"), "is a cassette and no script"),
+        (("--model", "--fault", "blow-up"), "there is no fault 'blow-up'"),
+        (("--model", "--fault", "close:kode=1"), "has no parameter 'kode'"),
+        (("--model", "--speed", "0"), "a factor above 0, or max"),
+        (("--model", "--latency", "soon"), "such as 200ms or 1.5s"),
+        (("--model", "--delay", "response.done"), "response.created=1.5s"),
+        (("--model", "--delay", "response.done=soon"), "such as 200ms or 1.5s"),
+        (("--model", "-d", "nowhere"), "there is no dialect 'nowhere'"),
+        (("--model", "--key", "short"), "no key to serve with"),
+        (("--model", "-o", "log.txt"), "ends in .jsonl"),
+        ((str(cassettes_folder() / GA / "text-turn.jsonl"), "-d", PREVIEW), "translate"),
+        (
+            tuple(str(cassettes_folder() / name / "text-turn.jsonl") for name in (GA, PREVIEW)),
+            "of several dialects",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_one_message(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert said in err
+    assert out == ""
+
+
+def test_a_port_in_use_is_said_in_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["serve", "--model", "--port", str(port)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, f"port {port} of 127.0.0.1" in err) == ("", True)
+
+
+async def test_a_real_process_serves_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "serve", "--model", "-o", str(tmp_path / "log.jsonl")]
+    environment = {**os.environ, "REALTIME_HARNESS_KEY": KEY, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    started = ""
+    while "Ctrl-C" not in started:
+        started += await asyncio.to_thread(process.stdout.readline)
+    assert KEY not in started
+    found = re.search(r"ws://\S+", started)
+    assert found is not None
+    async with connect(found[0], additional_headers={"api-key": KEY}) as websocket:
+        await hear_until(websocket, "session.created")
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(ConnectionClosed):
+            await websocket.recv()
+    out, err = await asyncio.to_thread(process.communicate, timeout=10)
+    assert (process.returncode, err) == (0, "")
+    assert "closed by the server, 1001" in out
+    assert load_cassette(tmp_path / "log.jsonl").close.by == "server"
