@@ -47,8 +47,13 @@ def close_code(given: str) -> int:
 
 
 def reason(given: str) -> str:
-    if len(given.encode("utf-8", "replace")) > 123:
-        raise ValueError("text of at most 123 bytes: a close frame holds no more")
+    expected = "text of at most 123 bytes in UTF-8: a close frame holds no more"
+    try:
+        size = len(given.encode())
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can write
+        raise ValueError(expected) from None
+    if size > 123:
+        raise ValueError(expected)
     return given
 
 

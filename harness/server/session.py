@@ -59,8 +59,7 @@ class Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            while not self._coming.empty():  # the client said it, so the log has it
-                self._take(self._coming.get_nowait()[1])
+            await self._guarded(self._hear_out())
             self._note_close()
 
     async def _guarded(self, work: Awaitable[None]) -> None:
@@ -89,6 +88,13 @@ class Session:
             due, frame = await self._coming.get()
             await _sleep(due - time.monotonic())
             self._take(frame)
+
+    async def _hear_out(self) -> None:
+        """What was still on its way as the client left: it said so, and the log has it."""
+        if not self._coming.empty() and not self._started.is_set():
+            self._start()
+        while not self._coming.empty():
+            self._take(self._coming.get_nowait()[1])
 
     def _take(self, frame: str | bytes) -> None:
         if self._service.ending is not None:

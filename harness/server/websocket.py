@@ -145,7 +145,7 @@ class RealtimeServer:
 
 
 def _refused(status: int, body: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    content = body.encode()
+    content = body.encode(errors="replace")
     fields = Headers({"Content-Type": _content_type(body), "Content-Length": str(len(content))})
     for name, value in headers:
         fields[name] = value

@@ -124,6 +124,7 @@ def test_json_needs_no_quotes_around_it() -> None:
         ("close:code=1e3", "can be sent"),
         ("close:code=1000,code=1001", "twice"),
         ("close:reason=" + "é" * 62, "123 bytes"),
+        (r'close:reason="\ud800"', "in UTF-8"),
         ("close:at=", "an event type"),
         ("close:at=a||b", "an event type"),
         ("close:nth=0", "from 1 on"),
