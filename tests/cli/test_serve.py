@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -31,6 +32,8 @@ from harness.cli.main import build_parser, main
 from harness.cli.serve import serving_of, show
 from harness.cli.terminal import Screen
 from harness.messages import Json
+from harness.model_script import load_model_script
+from harness.validation import bundled_schema
 from tests.talk import GA, PREVIEW, user_item
 
 KEY = "key-0123456789abcdef"
@@ -283,7 +286,7 @@ async def test_a_terminal_cuts_long_lines_and_wraps_what_is_wrong() -> None:
             await hear_until(websocket, "error")
         await running.until("closed")
     assert "\x1b[" in running.output.getvalue()
-    lines = running.said[running.said.index("open") :].splitlines()
+    lines = running.said[running.said.index("#1") :].splitlines()
     assert max(map(len, lines)) <= 100
     assert "Nothing of the event is applied." in re.sub(r"\s+", " ", running.said)
 
@@ -332,6 +335,57 @@ async def test_each_connection_leaves_a_cassette_that_the_other_commands_read(
         await say(websocket, user_item("Hello"), {"type": "response.create"})
         events = await hear_until(websocket, "response.done")
         assert events[-1]["response"]["output"][0]["content"][0]["transcript"] == "You said: Hello"
+
+
+# The document.
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def document() -> str:
+    return (ROOT / "docs" / "serve.md").read_text("utf-8")
+
+
+def commands() -> list[str]:
+    block = re.search(r"<!-- serve -->\n```sh\n(.+?)```", document(), re.DOTALL)
+    assert block is not None
+    return block[1].splitlines()
+
+
+@pytest.mark.parametrize("command", commands())
+async def test_the_commands_of_the_document_serve(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("docs", "cassettes"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    program, _, *arguments = shlex.split(command)
+    assert program == "realtime-harness"
+    async with served(*arguments) as running, running.dial() as websocket:
+        assert (await hear_until(websocket, "session.created"))[0]["session"]
+
+
+def test_the_script_of_the_document_loads_and_every_key_is_in_it(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.+?)```", document(), re.DOTALL)
+    (tmp_path / "model.yaml").write_text(block, encoding="utf-8")
+    assert len(load_model_script(tmp_path / "model.yaml").entries) == 5
+    assert load_model_script(ROOT / "docs" / "model.yaml").entries
+    schema = bundled_schema("model").schema
+    names = [
+        schema,
+        schema["$defs"]["entry"]["then"],
+        schema["$defs"]["when"]["else"],
+        schema["$defs"]["answer"]["else"],
+    ]
+    for name in sorted({key for one in names for key in one["properties"]}):
+        assert re.search(rf"\b{name}\b", document()), name
+
+
+def test_every_option_is_in_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    for name in sorted(set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help"}):
+        assert f"`{name}" in document() or f" {name}" in document(), name
 
 
 # What is wrong with the command line.
