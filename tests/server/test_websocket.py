@@ -247,6 +247,9 @@ async def test_audio_in_any_frames_reaches_the_recorded_answer() -> None:
     pcm = question("audio-turn")
     async with serving(GA, "audio-turn") as server, dial(server) as websocket:
         await hear(websocket)
+        by_hand = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
+        await say(websocket, {"type": "session.update", "session": by_hand})
+        await hear(websocket)
         for start in range(0, len(pcm), 1234):
             audio = base64.b64encode(pcm[start : start + 1234]).decode()
             await say(websocket, {"type": "input_audio_buffer.append", "audio": audio})
