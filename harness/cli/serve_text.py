@@ -205,7 +205,7 @@ def _finding_lines(finding: Finding) -> Iterator[Line]:
         (f"{finding.path}  ", "bold"),
         (finding.code, "dim"),
     ]
-    yield [(f"{_INDENT}  {shown(finding.message, 400)}", "")]
+    yield [(f"{_INDENT}  ", ""), (shown(finding.message, 600), "")]
     yield [(f"{_INDENT}  expected  ", "bold"), (shown(finding.expected, 400), "")]
     yield [(f"{_INDENT}  actual    ", "bold"), (shown(finding.actual, 400), "")]
     for basis in finding.basis:
@@ -232,8 +232,8 @@ def _end_lines(closed: Closed) -> Iterator[Line]:
         yield [(f"{_INDENT}refused   ", "bold"), (text, "")]
     for path, reason in _unproven(exchange).items():
         yield [(f"{_INDENT}unproven  ", "bold"), (f"{shown(path)}: {shown(reason)}", "")]
-    for text in exchange.unplayed:
-        yield [(f"{_INDENT}unplayed  ", "bold"), (f"an answer that waits for {text}", "")]
+    for waiting in exchange.unplayed:
+        yield [(f"{_INDENT}unplayed  ", "bold"), (f"an answer that waits for {waiting}", "")]
     if closed.log is not None:
         yield [(f"{_INDENT}written   ", "bold"), (str(closed.log), "")]
     if closed.problem is not None:

@@ -9,26 +9,47 @@ Rules of this module:
    sent all the same, marked `counterfactual`, to see what else goes wrong.
 4. Ids are minted afresh and bound; what the client made up (item ids, response
    metadata) comes back as the client made it.
+5. A refusal is replayed only for what the client said and never for the moment
+   it said it: whether a response is active is this session's affair.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness.cassette import Cassette
 from harness.dialects import Dialect
 from harness.faults import FaultLine
-from harness.messages import Json
-from harness.recording import Barrier, RecordedAnswer, read_recording, without_ids
-from harness.service import Origin, ResponseRequest, Service, Supplied, Supply
-from harness.service.effective import response_fields
+from harness.messages import Json, Side, get_path
+from harness.playback.answers import BoundAnswer
+from harness.playback.bound import Filled, Rebased
+from harness.playback.hearing import Hearing
+from harness.playback.progress import Progress
+from harness.recording import (
+    RecordedAnswer,
+    Session,
+    Waiting,
+    recording_of,
+    replaced,
+    without_event_ids,
+    without_ids,
+)
+from harness.service import Origin, Outgoing, ResponseRequest, Service, Supplied, Supply
+from harness.service.effective import merged_session
 from harness.service.model import STOCK_ANSWER
+from harness.service.speech import Detector
+from harness.translation import Translator
 
 _CONFIGURATION = ("session.update", "response.create")
 
-_VOLATILE = frozenset({"id", "expires_at", "model", "client_secret"})
+_OF_THE_SESSION = frozenset({"id", "expires_at", "client_secret"})
+
+_VOLATILE = _OF_THE_SESSION | {"model"}
+
+_EARLIEST = 0.02
+"""Seconds after a commit before which nothing is told of what was said in it."""
 
 
 class Playback(Service):
@@ -43,6 +64,7 @@ class Playback(Service):
         unix_time: int,
         model: str | None = None,
         faults: FaultLine | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(
             dialect,
@@ -51,43 +73,71 @@ class Playback(Service):
             model=model,
             supplier=self._supply,
             faults=faults,
+            **options,
         )
-        self.recording = read_recording(cassette, dialect)
+        self.recording = recording_of(cassette, dialect)
         self.played: list[RecordedAnswer] = []
         self.counterfactual: str | None = None
         """Why the service would not have gone on as recorded, from then on."""
-        self._bound: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
         """Recorded ids to the ones of this session."""
-        self._done_since = _Progress()
+        self._scratch = Translator(dialect)
+        """For events that need no history."""
+        self._done_since = Progress()
+        self._outside = list(self.recording.outside)
+        self._cut: dict[str, BoundAnswer] = {}
+        self._hearing = Hearing(self.recording.turns)
+        self._commits = 0
+        self._transcribed = Origin.MODELLED
+        self._updated = False
+        self._own_model = model is not None
+        self._parted = False
+        self._stale = True
+        """Something happened that may let a barrier fall."""
         self._take_recorded_session()
         self._note_unplayed()
 
     def _take_recorded_session(self) -> None:
-        recorded = self.recording.session_created
-        if recorded is not None:
-            for key, value in recorded.items():
-                if key not in _VOLATILE:
-                    self.session[key] = copy.deepcopy(value)
+        recording = self.recording
+        said = recording.created or (recording.updated[0] if self._joins and recording.updated else None)
+        for key, value in (said.session if said else {}).items():
+            if key not in _OF_THE_SESSION and not (key == "model" and self._own_model):
+                self.session[key] = copy.deepcopy(value)
+
+    @property
+    def _joins(self) -> bool:
+        """The socket joins a call, and so is not greeted."""
+        handshake = self.exchange.handshake
+        return self.recording.sideband or (
+            self.recording.created is None and handshake is not None and "call_id" in dict(handshake.query)
+        )
 
     def start(self) -> None:
         """The connection is open; the recorded first event comes first."""
-        self.open(Origin.RECORDED if self.recording.session_created is not None else Origin.MODELLED)
+        if self._joins:
+            self.detector = self.new_detector()
+        else:
+            self.open(Origin.RECORDED if self.recording.created is not None else Origin.MODELLED)
 
     @property
     def remaining(self) -> tuple[RecordedAnswer, ...]:
-        """The recorded answers not yet asked for."""
-        return self.recording.answers[len(self.played) :]
+        """The recorded answers not yet asked for, those out of band apart."""
+        return self.recording.answers[sum(not answer.outside for answer in self.played) :]
 
     # What the client does, towards the next barrier.
 
+    def receive(self, frame: str | bytes) -> None:
+        super().receive(frame)
+        if self._stale:
+            self._note_unplayed()
+
     def created(self, item: Json) -> None:
-        if item["type"] == "function_call_output":
-            self._done_since.outputs.add(item["call_id"])
-        else:
-            self._done_since.user_items += 1
+        self._stale = True
+        self._done_since.created(item)
 
     def committed(self, ms: float) -> None:
-        self._done_since.audio_ms += ms
+        self._stale = True
+        self._done_since.heard(ms, spoken=self._hearing.take_end())
 
     def refused(self, event: Json) -> None:
         if event["type"] in _CONFIGURATION:
@@ -98,106 +148,217 @@ class Playback(Service):
     def acknowledgement(self, event: Json) -> Origin:
         """Recorded where the cassette holds the same acknowledgement, else modelled."""
         type_ = event["type"]
-        if type_ == "session.update":
-            return Origin.RECORDED if self._recorded_session() else Origin.MODELLED
         if type_ == "conversation.item.create":
-            same = without_ids(event["item"])
-            same = self._with_recorded_ids(same)
+            backwards = {new: old for old, new in self._ids.items()}
+            same = replaced(without_ids(event["item"]), backwards)
             return Origin.RECORDED if same in self.recording.user_contents else Origin.MODELLED
         if type_ == "input_audio_buffer.commit":
-            return (
-                Origin.RECORDED
-                if any(a.barrier.audio_ms for a in self.recording.answers)
-                else Origin.MODELLED
-            )
+            return Origin.RECORDED if self.recording.commits else Origin.MODELLED
         return Origin.MODELLED
 
-    def _recorded_session(self) -> bool:
-        """Whether the session is now as a recorded `session.updated` said."""
-        now = {key: value for key, value in self.session.items() if key not in _VOLATILE}
-        return any(
-            now == {key: value for key, value in recorded.items() if key not in _VOLATILE}
-            for recorded in self.recording.sessions_updated
-        )
+    def recorded_refusal(self, event: Json) -> Json | None:
+        if self.exchange.entries[-1].refusals:
+            return None  # the tables' own refusal stands
+        (canonical,) = self._scratch.to_canonical(Side.CLIENT, event).events
+        said = without_event_ids(canonical)
+        found = next((one for one in self.recording.refusals if one.event == said), None)
+        if found is None:
+            return None
+        answer = copy.deepcopy(found.error)
+        answer.pop("event_id", None)
+        error, given = answer["error"], event.get("event_id")
+        echoes = found.echoes
+        if echoes is None:
+            specs = self.dialect.errors.values()
+            rules = [
+                spec.event_id
+                for spec in specs
+                if (spec.type, spec.code) == (error.get("type"), error.get("code"))
+            ]
+            echoes = not rules or "client" in rules
+        if "event_id" in error:
+            error["event_id"] = given if echoes and isinstance(given, str) else None
+        return answer
 
-    def _with_recorded_ids(self, value: Json) -> Json:
-        backwards = {new: old for old, new in self._bound.items()}
-        return _replaced(value, backwards)  # type: ignore[no-any-return]
+    # The session.
+
+    def emit(self, event: Json, **how: Any) -> None:
+        type_ = event["type"]
+        if type_ == "session.created" and self.recording.created is not None:
+            how["prepared"] = self._rebased(self.recording.created)
+        elif type_ == "session.updated":
+            self._updated = True
+            found = self._recorded_session()
+            how["origin"] = Origin.MODELLED if found is None else Origin.RECORDED
+            if found is not None:
+                kept = {key: value for key, value in self.session.items() if key in _OF_THE_SESSION}
+                model = {"model": self.session["model"]} if "model" in self.session else {}
+                self.session = {**copy.deepcopy(found.session), **kept, **model}
+                self.exchange.session = self.session
+                event = {**event, "session": self.session}
+                how["prepared"] = self._rebased(found)
+        elif how.get("response_id") in self._cut and how.get("prepared") is None:
+            closing = self._cut[how["response_id"]].closing(event)
+            if closing is not None:
+                event = closing.event
+                how.update(origin=Origin.RECORDED, prepared=closing.prepared)
+        super().emit(event, **how)
+
+    def _rebased(self, said: Session) -> Rebased:
+        return Rebased(self._scratch, said.event, said.wire, self._ids)
+
+    def _recorded_session(self) -> Session | None:
+        """The recorded session that this one has become: by its own words, or by the model's rules.
+
+        What a service makes of an update may be more than the model knows of.
+        """
+        now = _lasting(self.session)
+        for one in reversed(self.recording.updated):
+            if now == _lasting(one.session):
+                return one
+        for one in reversed(self.recording.updated):
+            if one.update is None or not one.before:
+                continue
+            if now == _lasting(merged_session(self.dialect, one.before, one.update)):
+                return one
+        return None
+
+    # Speech.
+
+    def new_detector(self) -> Detector | None:
+        other = super().new_detector()
+        detection = get_path(self.session, "audio.input.turn_detection")
+        if not self.recording.turns or not isinstance(detection, dict):
+            return other
+        format_ = get_path(self.session, "audio.input.format.type")
+        self._hearing.listen(format_ if isinstance(format_, str) else "", other)
+        return self._hearing
+
+    def speech_origin(self, type_: str) -> Origin:
+        if type_.startswith("conversation.item.input_audio_transcription."):
+            return self._transcribed
+        return Origin.RECORDED if self._hearing.replaying else Origin.MODELLED
+
+    def transcription(self, item_id: str, ms: float) -> Iterable[Supplied]:
+        """The recorded one of the same stretch of audio, where this session asks for any."""
+        number, self._commits = self._commits, self._commits + 1
+        recorded = self.recording.transcriptions[number : number + 1]
+        if not recorded or recorded[0] is None or not get_path(self.session, "audio.input.transcription"):
+            self._transcribed = Origin.MODELLED
+            return super().transcription(item_id, ms)
+        self._transcribed = Origin.RECORDED
+        ids = {recorded[0].item_id: item_id}
+        return [
+            Supplied(max(line.t, _EARLIEST), template.places.bound(ids), Filled(template, ids))
+            for line, template in zip(recorded[0].lines, recorded[0].templates, strict=True)
+        ]
 
     # Answers.
 
     def _supply(self, request: ResponseRequest) -> Supply | None:
-        progress, self._done_since = self._done_since, _Progress()
+        if request.outside:
+            return self._supply_outside(request)
+        progress, self._done_since = self._done_since, Progress()
         if not self.remaining:
+            if self.recording.close.by == "server" and self.recording.left_unanswered:
+                return Supply((), Origin.RECORDED)
             return self._modelled(request, "the cassette has no further answer")
         answer = self.remaining[0]
-        unmet = self._unmet(answer.barrier, progress)
+        unmet = progress.unmet(answer.barrier, self._ids, by_service=request.by_service)
         if unmet:
             self._done_since = progress
             return self._modelled(request, f"the recorded answer waits for {unmet}")
+        return self._recorded(answer, request)
+
+    def _supply_outside(self, request: ResponseRequest) -> Supply | None:
+        """Out of band: the answer of the same metadata, else the next one that has none of its own."""
+        wanted = request.frame.metadata
+        named = (answer for answer in self._outside if wanted is not None and answer.metadata == wanted)
+        answer = next(named, next(iter(self._outside), None))
+        if answer is None:
+            return self._modelled(request, "the cassette has no further answer out of band")
+        self._outside.remove(answer)
+        return self._recorded(answer, request)
+
+    def _recorded(self, answer: RecordedAnswer, request: ResponseRequest) -> Supply:
         self.played.append(answer)
-        self._note_unplayed()
-        fits = answer.response.get("output_modalities") == request.frame.session.get("output_modalities")
+        self._stale = True
+        wanted = answer.response.get("output_modalities")
+        fits = wanted is None or wanted == request.frame.session.get("output_modalities")
         if not fits and self.counterfactual is None:
             self.counterfactual = "the session's modalities are not those of the recording"
         counterfactual = self.counterfactual is not None or request.refused
         origin = Origin.COUNTERFACTUAL if counterfactual else Origin.RECORDED
-        return Supply(tuple(self._bind(answer, request, keep_settings=not fits)), origin)
+        bound = BoundAnswer(answer, request, self._ids, self.mint.mint, self._scratch, keep_settings=not fits)
+        if answer.cut:
+            self._cut[request.frame.response_id] = bound
+        return Supply(tuple(bound.events()), origin, hold=answer.cut)
 
     def _modelled(self, request: ResponseRequest, why: str) -> Supply | None:
         if request.refused:
             return Supply((), Origin.MODELLED, why)
         return self.modelled(STOCK_ANSWER, request, why)
 
-    def _unmet(self, barrier: Barrier, progress: _Progress) -> str | None:
-        if progress.user_items < barrier.user_items:
-            return f"{barrier.user_items - progress.user_items} more item(s) of the user"
-        if progress.audio_ms < barrier.audio_ms:
-            return f"{barrier.audio_ms - progress.audio_ms:.0f} ms more of committed audio"
-        missing = [call for call in barrier.outputs if self._bound.get(call, call) not in progress.outputs]
-        return f"the result of {len(missing)} call(s)" if missing else None
+    # The end.
 
-    def _bind(
-        self, answer: RecordedAnswer, request: ResponseRequest, *, keep_settings: bool
-    ) -> Iterable[Supplied]:
-        """The recorded events with this session's ids and, in the response objects, its settings."""
-        self._bound[answer.response["id"]] = request.frame.response_id
-        for _, event in answer.events:
-            if event["type"] == "response.output_item.added":
-                item = event["item"]
-                self._bound.setdefault(item["id"], self.mint.mint("item"))
-                if "call_id" in item:
-                    self._bound.setdefault(item["call_id"], self.mint.mint("call"))
-        settings = {} if keep_settings else response_fields(request.frame.session)
-        for t, recorded in answer.events:
-            event = _replaced(recorded, self._bound)
-            event.pop("event_id", None)
-            if "response" in event:
-                response = event["response"]
-                response.update({key: value for key, value in settings.items() if key in response})
-                response["conversation_id"] = request.frame.conversation_id
-                response["metadata"] = request.frame.metadata
-            yield Supplied(t, event)
+    def pop(self, until: float | None = None) -> Outgoing | None:
+        outgoing = super().pop(until)
+        if outgoing is None and self._parts():
+            self._parted = True
+            for line in self.recording.parting:
+                self.emit(
+                    {key: value for key, value in line.event.items() if key != "event_id"},
+                    origin=Origin.RECORDED,
+                )
+            self.end(self.recording.close.code, self.recording.close.reason)
+            self._note_unplayed()
+            outgoing = super().pop(until)
+        return outgoing
+
+    def _parts(self) -> bool:
+        """Whether the recorded service ended the connection now: all before it was said and heard."""
+        if self.recording.close.by != "server" or self._parted or self.ending is not None:
+            return False
+        broken_off = all(id_ in self._cut and self._cut[id_].answer.ended is None for id_ in self.running)
+        if self.remaining or self._outside or not self.agenda.empty or not broken_off:
+            return False
+        if self.recording.updated and not self._updated:
+            return False
+        barrier, _ = self.recording.before_close
+        return self._done_since.unmet(barrier, self._ids, by_service=True) is None
+
+    # What never came.
 
     def _note_unplayed(self) -> None:
-        self.exchange.unplayed = [str(answer.barrier) for answer in self.remaining]
+        self.exchange.unplayed = list(self._waiting())
+        self._stale = bool(self._cut)
+
+    def _waiting(self) -> Iterator[Waiting]:
+        for id_, bound in self._cut.items():
+            if id_ in self.running and bound.answer.ended is not None and not self.running[id_].ending:
+                number = self.played.index(bound.answer) + 1
+                yield Waiting(
+                    "response.cancel, or the user's speech over the answer",
+                    ({"type": "response.cancel"},),
+                    f"response.done of answer {number}",
+                )
+        progress = self._done_since
+        total = len(self.recording.answers)
+        for number, answer in enumerate(self.remaining, total - len(self.remaining) + 1):
+            yield progress.waiting(
+                answer.barrier, answer.needed, f"response.created of answer {number} of {total}"
+            )
+            progress = Progress()
+        for answer in self._outside:
+            yield Waiting(
+                "response.create out of band", answer.needed, "response.created of an answer out of band"
+            )
+        if self.recording.close.by == "server" and not self._parted:
+            barrier, needed = self.recording.before_close
+            close = f"close {self.recording.close.code}"
+            if needed and progress.unmet(barrier, self._ids, by_service=True):
+                yield progress.waiting(barrier, needed, close)
 
 
-class _Progress:
-    """What the client did since the last answer."""
-
-    def __init__(self) -> None:
-        self.user_items = 0
-        self.outputs: set[str] = set()
-        self.audio_ms = 0.0
-
-
-def _replaced(value: Any, ids: dict[str, str]) -> Any:
-    """A copy with every string that is a known id replaced."""
-    if isinstance(value, str):
-        return ids.get(value, value)
-    if isinstance(value, dict):
-        return {key: _replaced(inner, ids) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_replaced(inner, ids) for inner in value]
-    return value
+def _lasting(session: Json) -> Json:
+    return {key: value for key, value in session.items() if key not in _VOLATILE}

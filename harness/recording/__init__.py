@@ -13,12 +13,13 @@ from harness.recording.model import (
     Turn,
     Waiting,
     input_bytes_per_ms,
+    never_played,
     without_event_ids,
     without_ids,
 )
 from harness.recording.read import read_recording, recording_of
 from harness.recording.retold import scenario_of
-from harness.recording.sound import FRAME_MS, Loudness
+from harness.recording.sound import FRAME_MS, Loudness, Onset
 
 __all__ = [
     "AUDIO_SHARE",
@@ -26,6 +27,7 @@ __all__ = [
     "Barrier",
     "Line",
     "Loudness",
+    "Onset",
     "Places",
     "RecordedAnswer",
     "RecordedRefusal",
@@ -36,6 +38,7 @@ __all__ = [
     "Turn",
     "Waiting",
     "input_bytes_per_ms",
+    "never_played",
     "read_recording",
     "rebased",
     "recording_of",

@@ -260,6 +260,8 @@ class Recording:
     close: Close = field(default=Close("nobody", None))
     before_close: tuple[Barrier, tuple[Json, ...]] = (Barrier(0, (), 0, by_service=True), ())
     """What the client did after the last answer, before the connection ended."""
+    left_unanswered: bool = False
+    """The client asked for an answer that never began."""
     sideband: bool = False
     """A socket that joined a call: it gets no `session.created`."""
 
@@ -296,6 +298,15 @@ def without_event_ids(event: Json) -> Json:
     if isinstance(item, dict):
         bare["item"] = {key: value for key, value in without_ids(item).items() if key not in _OF_ONE_SESSION}
     return bare
+
+
+def never_played(recording: Recording) -> list[Waiting]:
+    """What waits in a recording that no client ever came to."""
+    total = len(recording.answers)
+    return [
+        Waiting(str(answer.barrier), answer.needed, f"response.created of answer {number} of {total}")
+        for number, answer in enumerate(recording.answers, 1)
+    ]
 
 
 def missing_of(needed: Iterable[Json], sent: Iterable[Json]) -> tuple[Json, ...]:

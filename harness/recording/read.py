@@ -27,7 +27,7 @@ from harness.recording.model import (
     without_event_ids,
     without_ids,
 )
-from harness.recording.refusals import Unanswered
+from harness.recording.refusals import Unanswered, says_why
 from harness.translation import Translator
 
 _ANSWER_FLOATS = ("rate_limits.updated", "output_audio_buffer.")
@@ -96,11 +96,16 @@ class _Reader:
         self._hearing = Hearing()
         self._unanswered = Unanswered()
         self._refusals: list[RecordedRefusal] = []
+        self._accepted: list[Json] = []
+        """What the client sent and was not refused, without ids; it cannot be refused for what it says."""
         self._parting: list[Line] = []
         self._items: list[Json] = []
 
     def recording(self, cassette: Cassette) -> Recording:
         answers = [answer.close() for answer in self._answers]
+        since = self._since
+        for _, before in reversed(self._asked):
+            since = before if before is since else before.followed_by(since)
         return Recording(
             created=self._created,
             updated=tuple(self._updated),
@@ -110,10 +115,11 @@ class _Reader:
             turns=self._hearing.turns(),
             transcriptions=self._hearing.transcriptions(),
             commits=self._hearing.by_hand,
-            refusals=tuple(self._refusals),
+            refusals=tuple(one for one in self._refusals if one.event not in self._accepted),
             parting=tuple(self._parting),
             close=cassette.close,
-            before_close=(self._since.barrier(by_service=True), self._since.needed()),
+            before_close=(since.barrier(by_service=True), since.needed()),
+            left_unanswered=bool(self._asked),
             sideband=self._created is None and "call_id" in dict(cassette.header.query),
         )
 
@@ -144,6 +150,7 @@ class _Reader:
         elif type_ == "input_audio_buffer.clear":
             self._hearing.clear()
         self._unanswered.sent(event)
+        self._accepted.append(without_event_ids(event))
         self._since.events.append(event)
         if type_ == "response.create":
             self._asked.append((event, self._since))
@@ -232,7 +239,10 @@ class _Reader:
             self._parting.append(line)
             return
         echoes = None if event.get("event_id") is None else error.get("event_id") == event["event_id"]
-        self._refusals.append(RecordedRefusal(without_event_ids(event), line.event, echoes))
+        said = without_event_ids(event)
+        self._accepted.remove(said)
+        if says_why(event, error):
+            self._refusals.append(RecordedRefusal(said, line.event, echoes))
         self._items = [item for item in self._items if item is not event.get("item")]
         asked = [pair for pair in self._asked if pair[0] is event]
         self._asked = [pair for pair in self._asked if pair[0] is not event]

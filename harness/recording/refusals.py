@@ -76,3 +76,14 @@ class Unanswered:
         if isinstance(code, str) and "active_response" in code:
             return next((event for event in latest if event["type"] == "response.create"), None)
         return latest[0] if latest else None
+
+
+def says_why(event: Json, error: Json) -> bool:
+    """Whether the event was refused for what it says, and not for the moment or an id it names."""
+    if event["type"] == "response.create" and not event.get("response"):
+        return False
+    if event["type"] not in ("session.update", "conversation.item.create", "response.create"):
+        return False
+    code, param = error.get("code"), error.get("param")
+    of_moment = isinstance(code, str) and ("active" in code or "voice" in code)
+    return not of_moment and param not in ("previous_item_id", "item.id", "item.call_id", "event_id")

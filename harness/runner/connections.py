@@ -15,7 +15,7 @@ from harness.cassette import Cassette
 from harness.dialects import Dialect
 from harness.faults import FaultLine
 from harness.playback import Playback
-from harness.recording import read_recording
+from harness.recording import never_played, recording_of
 from harness.server import Connection, Opening
 from harness.service import Ending, Entry, Exchange
 
@@ -72,8 +72,7 @@ class Cassettes:
         exchange = join([playback.exchange for playback in playbacks])
         for place, cassette in enumerate(self._cassettes):
             if place not in places and playbacks:
-                answers = read_recording(cassette, self._dialect).answers
-                exchange.unplayed.extend(str(answer.barrier) for answer in answers)
+                exchange.unplayed.extend(never_played(recording_of(cassette, self._dialect)))
         return Judged(exchange, playbacks, tuple(playback.ending for playback in playbacks))
 
 

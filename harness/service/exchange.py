@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from harness.dialects import Evidence, Refusal, Unproven
 from harness.messages import Json, Side
+from harness.recording import Waiting
 
 
 class Origin(StrEnum):
@@ -95,7 +96,7 @@ class Exchange:
     responses: list[ResponseStart] = field(default_factory=list)
     session: Json | None = None
     """The effective session at the end, canonical."""
-    unplayed: list[str] = field(default_factory=list)
+    unplayed: list[Waiting] = field(default_factory=list)
     """What the cassette still had to say, and which barrier held it back."""
     close_code: int | None = None
     close_by: str | None = None

@@ -244,7 +244,10 @@ def test_asking_before_the_user_spoke_is_modelled_and_the_recorded_answer_waits(
     start = session.service.exchange.responses[0]
     assert start.origin is Origin.MODELLED
     assert start.why_modelled == "the recorded answer waits for 1 more item(s) of the user"
-    assert session.service.exchange.unplayed == ["response.create, 1 item(s) of the user"]
+    (waiting,) = session.service.exchange.unplayed
+    assert str(waiting) == "response.create, 1 item(s) of the user"
+    assert waiting.holds == "response.created of answer 1 of 1"
+    assert types(waiting.needed) == ["conversation.item.create", "response.create"]
     session.say()
     session.respond()
     assert session.service.exchange.responses[1].origin is Origin.RECORDED
@@ -256,7 +259,10 @@ def test_a_missing_tool_result_keeps_the_barrier_shut(dialect: str) -> None:
     session = replay(dialect, "tool-call-round")
     session.say()
     call = one(session.respond(), "response.output_item.done")["item"]["call_id"]
-    assert session.service.exchange.unplayed == ["response.create, the result of 1 call(s)"]
+    (waiting,) = session.service.exchange.unplayed
+    assert str(waiting) == "response.create, the result of 1 call(s)"
+    assert waiting.holds == "response.created of answer 2 of 2"
+    assert waiting.needed[0]["item"]["type"] == "function_call_output"
     session.respond()
     assert (
         session.service.exchange.responses[1].why_modelled
@@ -357,7 +363,13 @@ def test_a_cancelled_answer_counts_as_played_and_stops(dialect: str) -> None:
     session.send({"type": "response.create"})
     session.read_until("response.output_item.added")
     session.send({"type": "response.cancel"})
-    assert types(session.read()) == ["response.done"]
+    events = canonical(session, session.read())
+    assert types(events)[-3:] == [
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+    ]
+    assert events[-1]["response"]["status"] == "cancelled"
     assert session.service.exchange.unplayed == []
 
 

@@ -1,0 +1,98 @@
+"""A recorded answer as one client gets it: ids bound, its own settings in it, cut where it was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from harness.messages import Json
+from harness.playback.bound import Filled, Rebased
+from harness.recording import Line, RecordedAnswer, Template
+from harness.service import ResponseRequest, Supplied
+from harness.service.effective import response_fields
+from harness.translation import Translator
+
+
+class BoundAnswer:
+    """One recorded answer for one request; `ids` are all the session's, for later answers name them."""
+
+    def __init__(
+        self,
+        answer: RecordedAnswer,
+        request: ResponseRequest,
+        ids: dict[str, str],
+        mint: Callable[[str], str],
+        translator: Translator,
+        *,
+        keep_settings: bool,
+    ) -> None:
+        self.answer = answer
+        self._frame = request.frame
+        self._ids = ids
+        self._translator = translator
+        self._settings = {} if keep_settings else response_fields(request.frame.session)
+        self._bind(mint)
+
+    def _bind(self, mint: Callable[[str], str]) -> None:
+        response = self.answer.response
+        self._ids[response["id"]] = self._frame.response_id
+        conversation = response.get("conversation_id")
+        if isinstance(conversation, str) and self._frame.conversation_id is not None:
+            self._ids[conversation] = self._frame.conversation_id
+        for _, event in self.answer.events:
+            if event["type"] == "response.output_item.added":
+                item = event["item"]
+                self._ids.setdefault(item["id"], mint("item"))
+                if "call_id" in item:
+                    self._ids.setdefault(item["call_id"], mint("call"))
+
+    def events(self) -> Iterator[Supplied]:
+        """What is said, in the order of its times; where the answer was cut, up to the cut."""
+        spoken = self.answer.spoken
+        kept = {id(line) for line in spoken}
+        last = spoken[-1].t if spoken else 0.0
+        for line, template in zip(self.answer.lines, self.answer.templates, strict=True):
+            if id(line) in kept:
+                yield self._supplied(line, template)
+        for line, template in zip(self.answer.floats, self.answer.float_templates, strict=True):
+            if not self.answer.cut or line.t <= last:
+                yield self._supplied(line, template)
+
+    def closing(self, event: Json) -> Supplied | None:
+        """The recorded event that closes the answer as `event` does, where it fits what was really sent."""
+        kept = {id(line) for line in self.answer.spoken}
+        for line, template in zip(self.answer.lines, self.answer.templates, strict=True):
+            if id(line) in kept or line.event["type"] != event["type"]:
+                continue
+            found = self._supplied(line, template)
+            if event["type"] == "response.done":
+                return self._ended(found, event)
+            if _said(found.event) == _said(event):
+                return found
+        return None
+
+    def _ended(self, found: Supplied, event: Json) -> Supplied | None:
+        mine, recorded = event["response"], found.event["response"]
+        same = all(mine.get(key) == recorded.get(key) for key in ("status", "output"))
+        reasons = [(one.get("status_details") or {}).get("reason") for one in (mine, recorded)]
+        if not same or reasons[0] != reasons[1]:
+            return None
+        return found
+
+    def _supplied(self, line: Line, template: Template) -> Supplied:
+        event = template.places.bound(self._ids)
+        event.pop("event_id", None)
+        response = event.get("response")
+        if not isinstance(response, dict):
+            prepared = None if template.wire is None else Filled(template, self._ids)
+            return Supplied(line.t, event, prepared)
+        response = {**response, **{key: value for key, value in self._settings.items() if key in response}}
+        if "conversation_id" in response:
+            response["conversation_id"] = self._frame.conversation_id
+        response["metadata"] = self._frame.metadata
+        event["response"] = response
+        rebased = Rebased(self._translator, line.event, line.wire or line.event, self._ids)
+        return Supplied(line.t, event, rebased if line.wire is not None else None)
+
+
+def _said(event: Json) -> Json:
+    return {key: value for key, value in event.items() if key not in ("event_id", "previous_item_id")}
