@@ -96,6 +96,8 @@ class Observed:
     events: dict[str, str] = field(default_factory=dict)
     """Server event types as the user saw them, and the class each was parsed into."""
     interruptions: int = 0
+    heard_before: list[float] = field(default_factory=list)
+    """Seconds of audio that had surfaced at each interruption."""
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MAX_LOG_LINES))
     notices: int = 0
     garbage: list[str] = field(default_factory=list)
@@ -130,6 +132,7 @@ class Observed:
             self.events[notice.get("event_type", "?")] = notice.get("parsed_as", "?")
         elif kind == "interruption":
             self.interruptions += 1
+            self.heard_before.append(self.audio_seconds)
         else:
             self._note_listed(kind, notice)
 

@@ -1,6 +1,20 @@
 """Checks: rules with stable codes that turn a case into findings. Importing this package registers all."""
 
-from harness.checks import configuration, handshake, order, refusals, renames, resilience, surfaced
+from harness.checks import (
+    configuration,
+    failures,
+    handshake,
+    interruption,
+    items,
+    order,
+    reconnect,
+    refusals,
+    renames,
+    resilience,
+    script,
+    speech,
+    surfaced,
+)
 from harness.checks.record import CaseRecord
 from harness.checks.registry import Check, Outcome, all_checks, judge
 
@@ -10,11 +24,17 @@ __all__ = [
     "Outcome",
     "all_checks",
     "configuration",
+    "failures",
     "handshake",
+    "interruption",
+    "items",
     "judge",
     "order",
+    "reconnect",
     "refusals",
     "renames",
     "resilience",
+    "script",
+    "speech",
     "surfaced",
 ]

@@ -13,7 +13,7 @@ from harness.findings import Basis, Finding, Severity
 from harness.messages import MISSING, Json, get_path
 from harness.service import Origin
 
-_LEAVES = (
+LEAVES = (
     "instructions",
     "audio.output.voice",
     "audio.output.speed",
@@ -30,46 +30,80 @@ _LEAVES = (
 
 
 @dataclass(frozen=True)
-class _Moment:
+class Moment:
     """What was wanted and what held when an answer began; `at` is the message that shows it."""
 
     wanted: Json
     session: Json
     at: int | None
+    connection: int = 1
 
 
-def _moments(record: CaseRecord) -> list[_Moment]:
+def moments(record: CaseRecord) -> list[Moment]:
     """The scenario's answers, each with its session; where there was none, the end of the session."""
     if not record.connected:
         raise NotApplicable("no session was opened")
-    wanted = record.plan.sessions
+    wanted = _wanted_sessions(record)
     starts = [start for start in record.exchange.responses if start.origin is not Origin.MODELLED]
     if starts:
+        entries = record.exchange.entries
         return [
-            _Moment(wanted[min(index, len(wanted) - 1)], start.session, start.entry)
+            Moment(
+                wanted[min(index, len(wanted) - 1)],
+                start.session,
+                start.entry,
+                entries[start.entry].connection,
+            )
             for index, start in enumerate(starts)
         ]
     if record.exchange.session is None or not record.spoke:
         raise NotProven("the client never configured the session nor asked for an answer")
-    return [_Moment(wanted[0], record.exchange.session, None)]
+    return [Moment(wanted[0], record.exchange.session, None)]
+
+
+_OF_RESPONSE_ALONE = ("conversation", "input", "metadata")
+
+
+def _wanted_sessions(record: CaseRecord) -> list[Json]:
+    """The wanted session at each answer; one that is asked for with more has that on top."""
+    sessions = list(record.plan.sessions)
+    answers = [intent for intent in record.plan.intents for _ in range(intent.answers)]
+    for place, intent in enumerate(answers):
+        response = dict(intent.fields).get("response") or {}
+        more = {key: value for key, value in response.items() if key not in _OF_RESPONSE_ALONE}
+        sessions[place] = _over(sessions[place], more)
+    return sessions
+
+
+def _over(session: Json, more: Json) -> Json:
+    both = {
+        key: _over(session[key], value)
+        if isinstance(session.get(key), dict) and isinstance(value, dict)
+        else value
+        for key, value in more.items()
+    }
+    return {**session, **both}
+
+
+def _before_any_loss(record: CaseRecord) -> list[Moment]:
+    """What holds on a further connection is for `reconnect.restored` to say."""
+    return [moment for moment in moments(record) if moment.connection == 1]
 
 
 @check("session.lost", "everything the scenario asks of the session is in the effective session")
 def lost(record: CaseRecord) -> Iterator[Finding]:
-    moments = _moments(record)
-    for path in _LEAVES:
-        for moment in moments:
+    answers = _before_any_loss(record)
+    for path in LEAVES:
+        for moment in answers:
             finding = _lost(record, moment, path)
             if finding is not None:
                 yield finding
                 break  # the first answer that lacks it shows it
 
 
-def _lost(record: CaseRecord, moment: _Moment, path: str) -> Finding | None:
+def _lost(record: CaseRecord, moment: Moment, path: str) -> Finding | None:
     value, actual = get_path(moment.wanted, path), get_path(moment.session, path)
-    if value is MISSING or _holds(value, actual):
-        return None
-    if record.observed.capabilities and record.observed.capabilities.reason_it_cannot(path, value):
+    if not is_lost(record, path, value, actual):
         return None
     refused, assumed = _refused_updates(record)
     shown = None if actual is MISSING else actual
@@ -82,10 +116,18 @@ def _lost(record: CaseRecord, moment: _Moment, path: str) -> Finding | None:
         expected=value,
         actual=shown,
         basis=(record.basis, *_field_basis(record, path)),
-        mend=_mend(record, path),
+        mend=where_to_send(record, path),
         diff=changes(value, _comparable(value, shown), path),
         at=moment.at,
     )
+
+
+def is_lost(record: CaseRecord, path: str, value: Any, actual: Any) -> bool:
+    """Whether a wanted value does not hold, though the framework has a way to ask for it."""
+    if value is MISSING or _holds(value, actual):
+        return False
+    capabilities = record.observed.capabilities
+    return not (capabilities and capabilities.reason_it_cannot(path, value))
 
 
 def _refused_updates(record: CaseRecord) -> tuple[bool, bool]:
@@ -101,7 +143,9 @@ def _refused_updates(record: CaseRecord) -> tuple[bool, bool]:
 
 @check("modality.effective", "answers are asked for in the modalities the scenario wants")
 def effective_modality(record: CaseRecord) -> Iterator[Finding]:
-    for moment in _moments(record):
+    if record.scenario.of_transcription:
+        raise NotApplicable("the session only hears")
+    for moment in _before_any_loss(record):
         wanted = moment.wanted.get("output_modalities", ["audio"])
         actual, at = moment.session.get("output_modalities"), moment.at
         if actual == wanted:
@@ -114,7 +158,7 @@ def effective_modality(record: CaseRecord) -> Iterator[Finding]:
             expected=wanted,
             actual=actual,
             basis=(record.basis,),
-            mend=_mend(record, "output_modalities"),
+            mend=where_to_send(record, "output_modalities"),
             diff=changes(wanted, actual, "output_modalities"),
             at=at,
         )
@@ -157,7 +201,7 @@ def _field_basis(record: CaseRecord, path: str) -> tuple[Basis, ...]:
     return basis_of(spec.fact) if spec is not None else ()
 
 
-def _mend(record: CaseRecord, path: str) -> str:
+def where_to_send(record: CaseRecord, path: str) -> str:
     for row in record.dialect.translation.session:
         if row.canonical == path and row.wire is not None:
             return f"for {record.dialect.name}, send it as session.{row.wire} in session.update"

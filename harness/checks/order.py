@@ -6,32 +6,35 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
-from harness.checks.registry import NotApplicable, NotProven, check
+from harness.checks.registry import NotApplicable, check
 from harness.dialects import Evidence
 from harness.findings import Basis, Finding, Severity
-from harness.messages import Json
-from harness.scenario import Send
 from harness.service import Origin
 
-_OWN_CODES = {"active_response": "order.response-while-active"}
+_OWN_CODES = {
+    "active_response": "order.response-while-active",
+    "truncate_past_end": "order.truncate",
+    "truncate_unknown_item": "order.truncate",
+    "truncate_no_audio": "order.truncate",
+}
 
 
 @check("order.response-while-active", "no second response is asked for while one is active")
 def response_while_active(record: CaseRecord) -> Iterator[Finding]:
-    yield from _refused_by_state(record, "order.response-while-active")
+    yield from refused_by_state(record, "order.response-while-active")
 
 
 @check("order.refused-event", "nothing is asked for that the state of the session forbids")
 def refused_event(record: CaseRecord) -> Iterator[Finding]:
-    yield from _refused_by_state(record, "order.refused-event")
+    yield from refused_by_state(record, "order.refused-event")
 
 
-def _refused_by_state(record: CaseRecord, code: str) -> Iterator[Finding]:
+def refused_by_state(record: CaseRecord, code: str) -> Iterator[Finding]:
+    """What the state of the session forbids, as far as it stands under that code."""
     if not record.spoke:
         raise NotApplicable("the client sent nothing")
-    for entry in record.exchange.client_entries():
-        name = entry.refused_by_state
-        if name is None or _OWN_CODES.get(name, "order.refused-event") != code:
+    for entry, name in record.refused_by_state():
+        if _OWN_CODES.get(name, "order.refused-event") != code:
             continue
         spec = record.dialect.errors[name]
         what = entry.event["type"] if entry.event else f"a frame that is no event ({entry.raw!r:.80})"
@@ -138,7 +141,9 @@ def extra_answer(record: CaseRecord) -> Iterator[Finding]:
     if not record.exchange.responses:
         raise NotApplicable("no answer was asked for")
     for start in record.exchange.responses:
-        if start.origin is Origin.MODELLED:
+        # Who comes back by itself after a loss asks again for what was lost with the connection.
+        again = record.exchange.entries[start.entry].connection > len(record.scenario.connections)
+        if start.origin is Origin.MODELLED and not again:
             yield Finding(
                 code="order.extra-answer",
                 severity=Severity.DEVIATION,
@@ -150,79 +155,3 @@ def extra_answer(record: CaseRecord) -> Iterator[Finding]:
                 mend="ask for an answer once, when the turn is over and tool results are in",
                 at=start.entry,
             )
-
-
-@check("order.items", "the conversation holds the scenario's items when the answer begins")
-def items(record: CaseRecord) -> Iterator[Finding]:
-    answers = [start for start in record.exchange.responses if start.origin is not Origin.MODELLED]
-    if not answers:
-        raise NotApplicable("no answer of the scenario was given")
-    wanted = [_said(event) for event in _scenario_items(record)]
-    held = [_said(item) for item in answers[-1].items]
-    missing = list(_not_in_order(wanted, held))
-    if missing:
-        yield Finding(
-            code="order.items",
-            severity=Severity.FAIL,
-            path="conversation",
-            message=f"{len(missing)} of the scenario's items are missing, or stand in another order.",
-            expected=wanted,
-            actual=held,
-            basis=(record.basis,),
-            mend="create the user's items before response.create, in the order they were said",
-            at=answers[-1].entry,
-        )
-
-
-def _fell_silent(record: CaseRecord) -> str:
-    """Says so where the last thing the client did was refused: it is mute from then on."""
-    sent = record.exchange.client_entries()
-    if not sent or not sent[-1].refusals or sent[-1].event is None:
-        return ""
-    return f" The client has been mute since its {sent[-1].event['type']} was refused."
-
-
-def _scenario_items(record: CaseRecord) -> Iterator[Json]:
-    for step in record.scenario.steps:
-        if isinstance(step, Send) and step.event["type"] == "conversation.item.create":
-            if step.event["item"]["type"] == "message":
-                yield step.event["item"]
-        elif isinstance(step, Send) and step.event["type"] == "input_audio_buffer.commit":
-            yield {"type": "message", "role": "user", "content": [{"type": "input_audio"}]}
-
-
-def _said(item: Json) -> str:
-    """What an item says, for comparison: role and text, or that it is audio."""
-    content = item.get("content")
-    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    words = [
-        "(audio)" if "audio" in str(part.get("type")) else str(part.get("text", "")).strip() for part in parts
-    ]
-    return f"{item.get('role', item.get('type'))}: {' '.join(words)}"
-
-
-def _not_in_order(wanted: list[str], held: list[str]) -> Iterator[str]:
-    rest = iter(held)
-    for one in wanted:
-        if not any(one == other for other in rest):
-            yield one
-
-
-@check("script.finished", "the implementation went through the whole scenario")
-def finished(record: CaseRecord) -> Iterator[Finding]:
-    if not record.connected:
-        raise NotProven("no session was opened")
-    if not record.exchange.unplayed:
-        return
-    first = record.exchange.unplayed[0]
-    yield Finding(
-        code="script.finished",
-        severity=Severity.NOT_PROVEN,
-        path="script",
-        message=f"{len(record.exchange.unplayed)} of the scenario's answers were never due: "
-        f"the next waits for {first}.{_fell_silent(record)}",
-        expected=f"a client that comes to: {first}",
-        actual=record.exchange.script(),
-        basis=(record.basis,),
-        mend="see what the implementation did instead in the last messages above, and in its log",
-    )

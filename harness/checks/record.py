@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from harness.dialects import Dialect, Fact, Refusal
 from harness.findings import Basis
@@ -38,18 +39,48 @@ class CaseRecord:
     """What the driver was asked for and never finished."""
     begun: int = 0
     """How many of the plan's intents it was given."""
+    came_back: bool = False
+    """It opened a new connection before the user asked for one."""
     endings: tuple[Ending | None, ...] = ()
     """Of each connection: how the service ended it, where it did."""
 
     def refusals(self) -> Iterator[tuple[Entry, Refusal]]:
-        """Every refusal of a client event by the tables, with its message."""
+        """Every refusal of a client event by the tables, but for those that the scenario is about."""
         for entry in self.exchange.client_entries():
             for refusal in entry.refusals:
-                yield entry, refusal
+                if not self._is_meant(entry, refusal):
+                    yield entry, refusal
+
+    def refused_by_state(self) -> Iterator[tuple[Entry, str]]:
+        """Every refusal by the session's state, by its catalogue name, but for those that are meant."""
+        for entry in self.exchange.client_entries():
+            if entry.refused_by_state is not None and not self._is_meant(entry, None):
+                yield entry, entry.refused_by_state
+
+    def _is_meant(self, entry: Entry, refusal: Refusal | None) -> bool:
+        """Whether the scenario has the user ask for what is refused: then nothing is wrong with the client.
+
+        A client may send more in the same update; a refusal of that is its own.
+        """
+        if entry.event is None or entry.event["type"] != "session.update":
+            return False
+        asked = [dict(one.fields)["session"] for one in self.plan.intents if one.refused]
+        if refusal is None:
+            sent = entry.canonical[0]["session"] if entry.canonical else {}
+            return any(_leaves(one) & _leaves(sent) for one in asked)
+        last = refusal.path.rpartition(".")[2].partition("[")[0]
+        return any(
+            (repr(refusal.value)) in {leaf for _, leaf in _leaves(one)} or last in _names(one)
+            for one in asked
+        )
 
     @property
     def connected(self) -> bool:
         return any(handshake.status == 101 for handshake in self.handshakes)
+
+    def ending_of(self, connection: int) -> Ending | None:
+        """How the service ended that connection, the first being 1; None where it did not."""
+        return self.endings[connection - 1] if connection <= len(self.endings) else None
 
     @property
     def refused_by_fault(self) -> bool:
@@ -66,6 +97,18 @@ class CaseRecord:
         for entry in self.exchange.server_entries():
             if entry.event is not None and entry.event["type"] == "error":
                 yield entry, entry.event["error"]
+
+
+def _leaves(value: Any, name: str = "") -> set[tuple[str, str]]:
+    """The values of an object and their own names; `type` is in every session."""
+    if not isinstance(value, dict):
+        return set() if name == "type" else {(name, repr(value))}
+    return {leaf for key, inner in value.items() for leaf in _leaves(inner, key)}
+
+
+def _names(value: Json) -> set[str]:
+    inner = [_names(one) for one in value.values() if isinstance(one, dict)]
+    return {name for name in value if name != "type"}.union(*inner)
 
 
 def basis_of(fact: Fact) -> tuple[Basis, ...]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from harness.checks.record import CaseRecord
 from harness.checks.registry import NotApplicable, NotProven, check
+from harness.checks.served import Piece, audio_pieces, served_answers
 from harness.diff import changes
 from harness.findings import Finding, Severity
-from harness.messages import decode_audio
+from harness.messages import get_path
 from harness.scenario.model import RATE
 from harness.service import Origin
 
@@ -26,7 +27,7 @@ def _require(record: CaseRecord, kind: str, served: bool) -> None:
     if not served:
         if not record.played:
             raise NotProven("no answer of the scenario was given")
-        raise NotApplicable("the scenario's answers hold none")
+        raise NotApplicable("no answer of the scenario that came whole holds any")
     if not record.observed.sees(kind):
         raise NotApplicable(f"the driver cannot see {kind}")
 
@@ -37,22 +38,52 @@ def _words(text: str) -> str:
 
 @check("surfaced.text", "written answers reach the user, whole")
 def text(record: CaseRecord) -> Iterator[Finding]:
-    served = [answer.joined("response.output_text.delta") for answer in record.played]
-    served = [part for part in served if part]
+    served = [answer.text for answer in served_answers(record) if answer.required and answer.text]
     _require(record, "text", bool(served))
     yield from _compare_words(record, "surfaced.text", served, record.observed.text, "text")
 
 
 @check("surfaced.transcript", "transcripts of spoken answers reach the user, whole")
 def transcript(record: CaseRecord) -> Iterator[Finding]:
-    served = [answer.joined("response.output_audio_transcript.delta") for answer in record.played]
-    served = [part for part in served if part]
+    served = [answer.transcript for answer in served_answers(record) if answer.required and answer.transcript]
     if not record.observed.sees("transcript") and not record.observed.sees("text"):
         raise NotApplicable("the driver cannot see transcripts")
     _require(record, "transcript" if record.observed.sees("transcript") else "text", bool(served))
     # Some frameworks have one channel for what the assistant says, spoken or written.
     observed = record.observed.transcript or record.observed.text
     yield from _compare_words(record, "surfaced.transcript", served, observed, "transcript")
+
+
+@check("surfaced.user-transcript", "what the service understood of the user's speech reaches the user")
+def user_transcript(record: CaseRecord) -> Iterator[Finding]:
+    heard = [
+        (entry, str(event.get("transcript") or ""))
+        for entry in record.exchange.server_entries()
+        for event in entry.canonical
+        if event["type"] == "conversation.item.input_audio_transcription.completed" and entry.fault is None
+    ]
+    heard = [(entry, words) for entry, words in heard if words.strip()]
+    if not heard:
+        raise NotApplicable("the service transcribed nothing of the user's")
+    if not record.observed.sees("user_transcript"):
+        raise NotApplicable("the driver cannot see user_transcript")
+    observed = record.observed.user_transcript
+    missing = [(entry, words) for entry, words in heard if _words(words) not in _words(observed)]
+    if missing:
+        yield Finding(
+            code="surfaced.user-transcript",
+            severity=Severity.FAIL,
+            path="user_transcript",
+            message="what the service understood of the user's speech did not reach the user"
+            + (": nothing surfaced." if not observed.strip() else " whole."),
+            expected=[words for _, words in heard],
+            actual=_words(observed),
+            basis=(record.basis,),
+            mend="hand on the transcript of conversation.item.input_audio_transcription.completed; "
+            "it may come at any time, also after the answer",
+            diff=changes(" ".join(_words(words) for _, words in heard), _words(observed), "user_transcript"),
+            at=missing[0][0].number,
+        )
 
 
 def _compare_words(
@@ -104,16 +135,17 @@ def _twice(
 
 @check("surfaced.audio", "spoken answers reach the user, whole")
 def audio(record: CaseRecord) -> Iterator[Finding]:
-    _require(record, "audio", any(answer.audio for answer in record.played))
-    sent, needed = _audio_sent(record)
-    served = sent[:needed]
+    pieces = audio_pieces(record)
+    _require(record, "audio", any(piece.answer.required for piece in pieces))
+    rate = output_rate(record)
     observed = record.observed.audio
-    same_rate = set(observed) <= {RATE}
-    surfaced = bytes(observed.get(RATE, b""))
-    if same_rate and len(surfaced) >= needed and sent.startswith(surfaced):
+    same_rate = set(observed) <= {rate} and rate == RATE
+    if same_rate and _is_made_of(bytes(observed.get(rate, b"")), pieces):
         return
-    seconds = len(served) / 2 / RATE
-    least, most = seconds * (1 - _DURATION_TOLERANCE), len(sent) / 2 / RATE * (1 + _DURATION_TOLERANCE)
+    needed = sum(len(piece.audio) for piece in pieces if piece.answer.required)
+    per_second = rate * (2 if rate == RATE else 1)
+    least = needed / per_second * (1 - _DURATION_TOLERANCE)
+    most = sum(len(piece.audio) for piece in pieces) / per_second * (1 + _DURATION_TOLERANCE)
     if not same_rate and least <= record.observed.audio_seconds <= most:
         return
     heard = sum(len(pcm) for pcm in observed.values())
@@ -123,41 +155,50 @@ def audio(record: CaseRecord) -> Iterator[Finding]:
         path="audio",
         message="the audio the service sent did not reach the user"
         + (": nothing surfaced." if not heard else " as it was."),
-        expected=f"{len(served)} bytes, {seconds:.2f} s at {RATE} Hz",
+        expected=f"{needed} bytes, {needed / per_second:.2f} s at {rate} Hz",
         actual=f"{heard} bytes, {record.observed.audio_seconds:.2f} s at {sorted(observed) or 'no'} Hz",
         basis=(record.basis,),
         mend=_mend_names(record, "response.output_audio"),
-        diff=changes({"bytes": len(served)}, {"bytes": heard}, "audio"),
+        diff=changes({"bytes": needed}, {"bytes": heard}, "audio"),
     )
 
 
-def _audio_sent(record: CaseRecord) -> tuple[bytes, int]:
-    """All audio that was sent, and how much of it must have surfaced: up to the scenario's last answer.
+def output_rate(record: CaseRecord) -> int:
+    """Samples per second of what the service says: 24 kHz PCM, or G.711 at 8 kHz."""
+    kind = get_path(record.exchange.session or {}, "audio.output.format.type")
+    return 8000 if kind in ("audio/pcmu", "audio/pcma") else RATE
 
-    A client that asks for one more answer hears that one too, if the case does not end before.
-    """
-    modelled: set[str] = set()
-    sent, needed = bytearray(), 0
-    starts = {start.entry: start for start in record.exchange.responses}
-    for entry in record.exchange.server_entries():
-        for event in entry.canonical:
-            start = starts.get(entry.number)
-            if start is not None and start.origin is Origin.MODELLED:
-                modelled.add(event["response"]["id"])
-            if event["type"] == "response.output_audio.delta":
-                sent += decode_audio(event["delta"]) or b""
-                if event["response_id"] not in modelled:
-                    needed = len(sent)
-    return bytes(sent), needed
+
+def _is_made_of(surfaced: bytes, pieces: list[Piece]) -> bool:
+    """Whether audio is what was sent, in its order: whole where it must be, else as far as it was played."""
+    at = 0
+    for piece in pieces:
+        whole = surfaced.startswith(piece.audio, at)
+        if not whole and piece.answer.required:
+            return False
+        at += len(piece.audio) if whole else _common(surfaced, at, piece.audio)
+    return at == len(surfaced)
+
+
+def _common(surfaced: bytes, at: int, audio: bytes) -> int:
+    """How many bytes of a piece surfaced from there on."""
+    low, high = 0, min(len(audio), len(surfaced) - at)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if surfaced.startswith(audio[:middle], at):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 @check("surfaced.tool-call", "tool calls reach the user's tools with their arguments")
 def tool_call(record: CaseRecord) -> Iterator[Finding]:
     served = [
-        {"name": event["item"]["name"], "arguments": _parsed(event["item"]["arguments"])}
-        for answer in record.played
-        for _, event in answer.events
-        if event["type"] == "response.output_item.done" and event["item"]["type"] == "function_call"
+        {"name": call["name"], "arguments": _parsed(call["arguments"])}
+        for answer in served_answers(record)
+        if answer.required
+        for call in answer.calls
     ]
     _require(record, "tool_call", bool(served))
     observed = [

@@ -134,6 +134,7 @@ async def run_case(
         lenient=faults.lenient,
         undone=driven.undone,
         begun=driven.begun,
+        came_back=driven.came_back,
         endings=judged.endings,
         counterfactual=next((p.counterfactual for p in judged.playbacks if p.counterfactual), None),
     )

@@ -42,6 +42,8 @@ class Driven:
 
     undone: tuple[str, ...] = ()
     begun: int = 0
+    came_back: bool = False
+    """It opened a new connection before it was asked to."""
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Drive:
     start: Json
     patience: float = PATIENCE
     begun: int = 0
+    came_back: bool = False
 
     async def run(self) -> Driven:
         """Takes the driver to the end of the plan, or as far as it goes."""
@@ -70,7 +73,7 @@ class Drive:
         await self.host.write({"type": "close", "intent": len(self.plan.intents) + 1})
         closed = await self.host.wait_until(lambda: observed.stage == "finished", CLOSING)
         observed.closed_in_time = closed or self.host.ended
-        return Driven(undone, self.begun)
+        return Driven(undone, self.begun, self.came_back)
 
     async def _ready(self) -> bool:
         """Whether the driver got ready; a handshake that we delay is not held against it."""
@@ -85,7 +88,8 @@ class Drive:
         assert capabilities is not None
         for number, intent in enumerate(self.plan.intents, 1):
             if intent.kind == "reconnect" and self._alive():
-                continue  # it came back by itself
+                self.came_back = True
+                continue
             if intent.kind not in capabilities.intents:
                 return (intent.kind,)
             if intent.kind != "reconnect" and await self._left_alone():

@@ -1,0 +1,147 @@
+"""Whether the service heard what the user said: how long it is, and where in it there is sound."""
+
+from __future__ import annotations
+
+import base64
+from array import array
+from collections.abc import Iterator
+from functools import cache
+
+from harness.checks.record import CaseRecord
+from harness.checks.registry import NotApplicable, NotProven, check
+from harness.dialects import Evidence
+from harness.findings import Basis, Finding, Severity
+from harness.messages import Json, Side, decode_audio, get_path
+from harness.scenario.model import RATE
+
+_OURS = Basis(Evidence.DOCUMENTED, "what the harness asks of every implementation: docs/checks.md")
+
+_FRAME = 0.02
+"""Seconds of audio that are loud or silent together."""
+_LOUD = 300
+"""Mean amplitude from which a frame is no silence: 1 % of the scale, far above G.711's silence."""
+_DURATION = 0.1
+_LEVEL = 2.0
+"""How many times as loud or as soft it may be: codecs and resampling change less."""
+
+
+@check("input.audio", "what the user said is what the service heard")
+def audio(record: CaseRecord) -> Iterator[Finding]:
+    spoken = [
+        base64.b64decode(dict(intent.fields)["audio"])
+        for intent in record.plan.intents[: record.begun]
+        if intent.kind in ("speak", "interrupt")
+    ]
+    if not spoken:
+        raise NotApplicable("nobody spoke")
+    if record.observed.hung is not None or record.observed.exit_code not in (None, 0) or not record.spoke:
+        raise NotProven("the implementation did not live to say it")
+    said = b"".join(spoken)
+    arrived = _arrived(record)
+    if _contains(arrived, spoken):
+        return
+    wanted, heard = _loudness(said), _loudness(arrived)
+    problem = _difference(wanted, heard)
+    if problem is not None:
+        yield Finding(
+            code="input.audio",
+            severity=Severity.FAIL,
+            path="input_audio_buffer.append",
+            message=f"the user's speech did not arrive as it was: {problem}.",
+            expected=_told(wanted),
+            actual=_told(heard),
+            basis=(_OURS,),
+            mend="send all of the user's audio, in the session's format and at its rate",
+            at=_last_append(record),
+        )
+
+
+def _contains(arrived: bytes, spoken: list[bytes]) -> bool:
+    """Whether every piece stands in it byte for byte, in order."""
+    at = 0
+    for pcm in spoken:
+        found = arrived.find(pcm, at)
+        if found < 0:
+            return False
+        at = found + len(pcm)
+    return True
+
+
+def _arrived(record: CaseRecord) -> bytes:
+    """All the audio that was appended, as 16-bit PCM at 24 kHz, whatever the session's format."""
+    pcm = bytearray()
+    kind = ""
+    for entry in record.exchange.entries:
+        for event in entry.canonical:
+            if entry.side is Side.SERVER and isinstance(event.get("session"), dict):
+                kind = str(get_path(event["session"], "audio.input.format.type"))
+            elif event["type"] == "input_audio_buffer.append":
+                pcm += _as_pcm(decode_audio(event.get("audio")) or b"", kind)
+    return bytes(pcm)
+
+
+def _as_pcm(audio: bytes, kind: str) -> bytes:
+    if kind not in ("audio/pcmu", "audio/pcma"):
+        return audio
+    table = _g711(kind)
+    samples = array("h", (table[byte] for byte in audio for _ in range(RATE // 8000)))
+    return samples.tobytes()
+
+
+@cache
+def _g711(kind: str) -> tuple[int, ...]:
+    """The samples of the 256 codes (ITU-T G.711)."""
+    return tuple(map(_mu_law if kind == "audio/pcmu" else _a_law, range(256)))
+
+
+def _mu_law(code: int) -> int:
+    code = ~code & 0xFF
+    size = (((code & 0x0F) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
+    return -size if code & 0x80 else size
+
+
+def _a_law(code: int) -> int:
+    code ^= 0x55
+    exponent, mantissa = (code & 0x70) >> 4, (code & 0x0F) << 4
+    size = mantissa + 8 if exponent == 0 else mantissa + 0x108 << exponent - 1
+    return size if code & 0x80 else -size
+
+
+_Loudness = tuple[float, float]
+"""Seconds that are not silent, and their mean amplitude."""
+
+
+def _loudness(pcm: bytes) -> _Loudness:
+    samples = array("h", pcm[: len(pcm) // 2 * 2])
+    size = int(RATE * _FRAME)
+    levels = [sum(map(abs, samples[start : start + size])) / size for start in range(0, len(samples), size)]
+    loud = [level for level in levels if level >= _LOUD]
+    return len(loud) * _FRAME, sum(loud) / len(loud) if loud else 0.0
+
+
+def _difference(wanted: _Loudness, heard: _Loudness) -> str | None:
+    if wanted[0] == 0:
+        return None
+    if heard[0] == 0:
+        return "nothing but silence came" if heard[1] == 0 else "nothing came"
+    tolerance = wanted[0] * _DURATION + 5 * _FRAME
+    if heard[0] < wanted[0] - tolerance:
+        return "part of it is missing"
+    if heard[0] > wanted[0] + tolerance:
+        return "it is longer than it was"
+    if not wanted[1] / _LEVEL <= heard[1] <= wanted[1] * _LEVEL:
+        return "it is louder or softer than it was"
+    return None
+
+
+def _told(loudness: _Loudness) -> str:
+    return f"{loudness[0]:.2f} s of sound, mean amplitude {loudness[1]:.0f}"
+
+
+def _last_append(record: CaseRecord) -> int | None:
+    found: list[int] = []
+    for entry in record.exchange.client_entries():
+        event: Json = entry.event or {}
+        if event.get("type") == "input_audio_buffer.append":
+            found.append(entry.number)
+    return found[-1] if found else None
