@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from harness.dialects import Acceptance, Dialect
 from harness.dialects.model import HandshakeRefusal
@@ -17,14 +17,16 @@ def judge_handshake(
     dialect: Dialect, target: str, headers: Iterable[tuple[str, str]], key: str
 ) -> tuple[Handshake, HandshakeRefusal | None, str]:
     """The handshake as it goes into the log (redacted), the refusal if any, and the refusal's body."""
-    split = urlsplit(target)
-    query = parse_qsl(split.query, keep_blank_values=True)
+    path, _, asked = target.partition("#")[0].partition("?")
+    if "://" in path:  # the absolute form, which proxies send
+        path = "/" + path.split("://", 1)[1].partition("/")[2]
+    query = parse_qsl(asked, keep_blank_values=True)
     fields = [(name.lower(), value) for name, value in headers]
-    refusal, detail = _refusal(dialect, split.path, dict(query), dict(fields), key)
+    refusal, detail = _refusal(dialect, path, dict(query), dict(fields), key)
     redactor = Redactor((key,))
     subprotocols = next((value for name, value in fields if name == "sec-websocket-protocol"), "")
     record = Handshake(
-        path=redactor.text(split.path),
+        path=redactor.text(path),
         query=tuple(redactor.value(dict(query)).items()),
         headers=tuple(redactor.value(dict(fields)).items()),
         subprotocols=tuple(redactor.text(name.strip()) for name in subprotocols.split(",") if name.strip()),
@@ -62,4 +64,7 @@ def _right_key(query: dict[str, str], headers: dict[str, str], key: str) -> bool
     offered = [headers.get("api-key"), query.get("api-key")]
     if bearer.lower().startswith("bearer "):
         offered.append(bearer[7:].strip())
-    return any(value is not None and hmac.compare_digest(value.encode(), key.encode()) for value in offered)
+    wanted = key.encode()
+    # A header of other bytes than UTF-8 comes in lone surrogates, which cannot be written as it either.
+    given = [value.encode(errors="surrogatepass") for value in offered if value is not None]
+    return any(hmac.compare_digest(value, wanted) for value in given)
