@@ -8,7 +8,8 @@ import pytest
 from harness.dialects import bundled_dialect
 from harness.exceptions import RecordingFault
 from harness.messages import Json
-from harness.scenario import Send
+from harness.scenario import Expect, ExpectClose, Reconnect, Send, Step, Wait
+from harness.scenario.sequence import Chain, One
 from harness.script import CHUNK, ScriptedClient
 from tests.cases import scenario
 from tests.talk import BOTH, GA, PREVIEW, types
@@ -137,3 +138,76 @@ def test_captured_values_come_back_in_later_events(dialect: str) -> None:
         e["item"] for side, e in events if side == "client" and e["type"] == "conversation.item.create"
     ]
     assert outputs[-1]["call_id"] == call
+
+
+def script(*steps: Step, floating: tuple[str, ...] = ()) -> ScriptedClient:
+    made = replace(scenario("text-turn"), steps=steps, floating=floating)
+    return ScriptedClient(made, bundled_dialect(GA))
+
+
+def expect(*types: str) -> Expect:
+    return Expect(Chain(tuple(map(One, types))))
+
+
+ASK = Send({"type": "response.create"})
+ERROR: Json = {"type": "error", "error": {"code": "cannot_update_voice", "message": "no"}}
+GOES_ON: Json = {"type": "input_audio_buffer.cleared", "event_id": "event_3"}
+
+
+def test_an_error_the_scenario_expects_is_taken_and_any_other_ends_it() -> None:
+    scripted = script(Expect(One("error", where=(("error.code", "cannot_update_voice"),))), ASK)
+    scripted.receive(ERROR)
+    assert types(scripted.sends()) == ["response.create"]
+    with pytest.raises(RecordingFault, match="the server refused: no"):
+        scripted.receive(ERROR)
+
+
+def test_an_error_that_may_come_anywhere_ends_nothing() -> None:
+    scripted = script(expect("input_audio_buffer.cleared"), floating=("error",))
+    scripted.receive(ERROR)
+    scripted.receive(GOES_ON)
+    assert scripted.finished
+
+
+def test_a_wait_holds_what_is_sent_and_keeps_what_comes_for_afterwards() -> None:
+    scripted = script(Wait(2.0), expect("input_audio_buffer.cleared"), ASK)
+    assert scripted.waits == 2.0
+    assert list(scripted.sends()) == []
+    scripted.receive(GOES_ON)
+    scripted.waited()
+    assert scripted.waits is None
+    assert types(scripted.sends()) == ["response.create"]
+
+
+def test_a_close_is_taken_where_it_is_expected_with_its_code() -> None:
+    scripted = script(expect("input_audio_buffer.cleared"), ExpectClose(1001))
+    scripted.receive(GOES_ON)
+    assert scripted.awaits_close
+    with pytest.raises(RecordingFault, match="closed with 1000, expected is 1001"):
+        scripted.closed(1000)
+    scripted.closed(1001, "session_expired")
+    assert scripted.finished
+
+
+def test_a_close_nobody_expects_ends_it_with_code_and_reason() -> None:
+    with pytest.raises(RecordingFault, match="the server closed the session: 1011 trouble"):
+        script(expect("input_audio_buffer.cleared")).closed(1011, "trouble")
+
+
+def test_any_code_will_do_where_none_is_named_and_so_does_none_at_all() -> None:
+    scripted = script(ExpectClose(None))
+    scripted.closed(None)
+    assert scripted.finished
+
+
+def test_after_a_reconnect_the_script_goes_on_with_what_was_captured() -> None:
+    captured = Expect(One("input_audio_buffer.cleared", capture=(("first", "event_id"),)))
+    again = Send({"type": "response.cancel", "response_id": "$first"})
+    scripted = script(captured, Reconnect(), again)
+    scripted.receive(GOES_ON)
+    assert scripted.awaits_connection
+    assert list(scripted.sends()) == []
+    scripted.reconnected()
+    (sent,) = scripted.sends()
+    assert sent["response_id"] == "event_3"
+    assert "a new connection" in scripted.script()

@@ -159,8 +159,9 @@ class RealtimeClient:
     async def reconnect(self) -> None:
         """Goes on where the last connection broke off: the session, its tools, and what was said."""
         said, self.conversation = self.conversation.words(), Conversation()
-        if self._reading is not None:
-            await asyncio.wait({self._reading}, timeout=PATIENCE)
+        if self._socket is not None and self._reading is not None:
+            await self._socket.close()
+            await self._reading
         for waited in (self._created, self._configured):
             waited.clear()
         self._calls, self._playing, self._restoring = [], None, True
