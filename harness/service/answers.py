@@ -12,22 +12,21 @@ import base64
 import copy
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.dialects import Evidence
 from harness.messages import Json
-from harness.scenario import Answer, Call, Speech, Text
+from harness.scenario import Answer, Call, Cut, Failure, Incomplete, Several, Speech, Text
+from harness.service.audio import PCM_BYTES_PER_MS, bytes_per_ms, encoded, format_of
 from harness.service.effective import response_fields
 from harness.service.ids import IdMint
+from harness.service.registry import CAPTURES, TYPES, rule
+from harness.service.usage import MS_PER_AUDIO_TOKEN, Cost, usage
 
-_FIRST_CHUNKS = (4800, 7200)
-_CHUNK = 12_000
-_LONGEST_TAIL = 33_600
+_FIRST_CHUNKS_MS = (100, 150)
+_CHUNK_MS = 250
+_LONGEST_TAIL_MS = 700
 _LEADING_TRANSCRIPTS = 3
-_BYTES_PER_MS = 48
-_MS_PER_AUDIO_TOKEN = 50
-
-STEP = 0.02
-"""Seconds between two events of an answer; the captures show answers made faster than they play."""
 
 
 @dataclass(frozen=True)
@@ -39,122 +38,270 @@ class ResponseFrame:
     session: Json
     metadata: Json | None
 
-    def response(self, status: str, output: list[Json], usage: Json | None) -> Json:
-        details = None if status in ("in_progress", "completed") else {"type": status}
-        fields = response_fields(self.session)
+    def response(self, status: str, output: list[Json], usage: Json | None, **details: object) -> Json:
+        """The response object; `details` are the reason or the error of a status that needs one."""
+        plain = status in ("in_progress", "completed")
         return {
             "object": "realtime.response",
             "id": self.response_id,
             "status": status,
-            "status_details": details,
+            "status_details": None if plain else {"type": status, **details},
             "output": output,
             "conversation_id": self.conversation_id,
-            **fields,
+            **response_fields(self.session),
             "usage": usage,
             "metadata": self.metadata,
         }
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What one item of an answer holds: words, the sound of them where they are spoken, or a call."""
+
+    words: str
+    sound: bytes | None = None
+    call: str | None = None
+    """The name of the function whose arguments the words are."""
+    sound_ms: int = 0
+    whole: bool = True
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(len(tokens(self.words)), self.sound_ms // MS_PER_AUDIO_TOKEN)
+
+    def within(self, budget: int) -> _Content:
+        """As much of it as a number of tokens pays for."""
+        cost = self.cost.output
+        if cost <= budget:
+            return self
+        words = tokens(self.words)
+        sound, ms = self.sound, self.sound_ms * budget // cost
+        if sound is not None:
+            sound = sound[: ms * (len(sound) // self.sound_ms)]
+        said = "".join(words[: len(words) * budget // cost])
+        return replace(self, words=said, sound=sound, sound_ms=ms, whole=False)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """One item: as it begins, what is streamed of it, what closes it, and as it ends."""
+
+    started: Json
+    streamed: list[Json]
+    closing: list[Json]
+    finished: Json
+
+
+@rule(
+    "responses.order",
+    "created, output_item.added, item added, parts and deltas, item done, output_item.done, done",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: 20 of 20 responses",
+)
+@rule(
+    "responses.several-items",
+    "of several items in one response, one is closed only when the next was streamed",
+    evidence=Evidence.RECORDED,
+    source="pydantic-ai cassette of gpt-realtime-2.1 (OpenAI GA, 2026-07): a message and a call",
+)
+@rule(
+    "responses.failed",
+    "a response that fails has no items; response.done says `failed` and why, and no error event comes",
+    evidence=Evidence.REPORTED,
+    source="a shared Azure GA deployment out of quota, 2026-09-22; livekit/agents#2341 (Azure preview)",
+)
+@rule(
+    "responses.incomplete",
+    "what breaks off is closed as ever; its item and the response are `incomplete`, with the reason",
+    evidence=Evidence.DOCUMENTED,
+    source=f"{TYPES}: RealtimeResponseStatus.reason",
+)
 def answer_events(answer: Answer, frame: ResponseFrame, mint: IdMint) -> Iterator[Json]:
     """The events of one response, canonical, without event ids and previous ids."""
     yield {"type": "response.created", "response": frame.response("in_progress", [], None)}
-    if isinstance(answer, Call):
-        item, middle = _call(answer, mint)
-    else:
-        text_only = frame.session.get("output_modalities") == ["text"]
-        item, middle = _text(_words_of(answer), mint) if text_only else _speech(_spoken(answer), mint)
-    item_id = item["id"]
-    started: Json = {**item, "status": "in_progress"}
-    started.update(arguments="") if isinstance(answer, Call) else started.update(content=[])
-    place = {"response_id": frame.response_id, "output_index": 0}
-    yield {"type": "response.output_item.added", **place, "item": started}
-    yield {"type": "conversation.item.added", "previous_item_id": None, "item": copy.deepcopy(started)}
-    for event in middle:
-        yield {"type": event.pop("type"), "response_id": frame.response_id, "item_id": item_id, **event}
-    yield {"type": "conversation.item.done", "previous_item_id": None, "item": copy.deepcopy(item)}
-    yield {"type": "response.output_item.done", **place, "item": copy.deepcopy(item)}
-    usage = _usage(answer, frame)
-    yield {"type": "response.done", "response": frame.response("completed", [item], usage)}
+    if isinstance(answer, Failure):
+        error = {"type": answer.type, "code": answer.code, "message": answer.message}
+        yield {"type": "response.done", "response": frame.response("failed", [], usage(None), error=error)}
+        return
+    contents, reason = _contents(answer, frame)
+    made = [_made(content, frame, mint) for content in contents]
+    before: list[Json] = []
+    for index, item in enumerate(made):
+        yield from _opening(item, frame, index)
+        yield from (_placed(event, item, frame, index) for event in item.streamed)
+        yield from before
+        before = list(_end(item, frame, index))
+    yield from before
+    cost = Cost(sum(c.cost.text for c in contents), sum(c.cost.audio for c in contents))
+    items = [item.finished for item in made]
+    done = (
+        frame.response("completed", items, usage(cost))
+        if reason is None
+        else frame.response("incomplete", items, usage(cost), reason=reason)
+    )
+    yield {"type": "response.done", "response": done}
 
 
-def _words_of(answer: Speech | Text) -> str:
-    return answer.transcript if isinstance(answer, Speech) else answer.text
-
-
-def _spoken(answer: Speech | Text) -> tuple[str, bytes]:
-    if isinstance(answer, Speech):
-        return answer.transcript, answer.audio.pcm
-    # A written answer in a session that wants speech: 100 ms of silence a word stands for its sound.
-    return answer.text, bytes(100 * _BYTES_PER_MS * len(answer.text.split()))
-
-
-def _message(mint: IdMint, part: Json) -> Json:
-    return {
-        "id": mint.mint("item"),
-        "type": "message",
-        "status": "completed",
-        "role": "assistant",
-        "content": [part],
+def _opening(item: _Made, frame: ResponseFrame, index: int) -> Iterator[Json]:
+    added = {"response_id": frame.response_id, "output_index": index, "item": item.started}
+    yield {"type": "response.output_item.added", **added}
+    yield {
+        "type": "conversation.item.added",
+        "previous_item_id": None,
+        "item": copy.deepcopy(item.started),
     }
 
 
-def _text(text: str, mint: IdMint) -> tuple[Json, list[Json]]:
-    at = {"output_index": 0, "content_index": 0}
-    events: list[Json] = [{"type": "response.content_part.added", **at, "part": {"type": "text", "text": ""}}]
-    events.extend(
-        {"type": "response.output_text.delta", **at, "delta": token, **_padding(token, mint)}
-        for token in tokens(text)
+def _placed(event: Json, item: _Made, frame: ResponseFrame, index: int) -> Json:
+    where = {"response_id": frame.response_id, "item_id": item.started["id"], "output_index": index}
+    return {"type": event.pop("type"), **where, **event}
+
+
+def _end(item: _Made, frame: ResponseFrame, index: int) -> Iterator[Json]:
+    yield from (_placed(event, item, frame, index) for event in item.closing)
+    done = copy.deepcopy(item.finished)
+    yield {"type": "conversation.item.done", "previous_item_id": None, "item": done}
+    done = copy.deepcopy(done)
+    yield {
+        "type": "response.output_item.done",
+        "response_id": frame.response_id,
+        "output_index": index,
+        "item": done,
+    }
+
+
+@rule(
+    "responses.max-output-tokens",
+    "an answer, calls included, ends with the last token it may have; then it is incomplete",
+    evidence=Evidence.DOCUMENTED,
+    source=f"{TYPES}: RealtimeResponseCreateParams.max_output_tokens",
+)
+def _contents(answer: Answer, frame: ResponseFrame) -> tuple[list[_Content], str | None]:
+    """What an answer's items hold, and why it is incomplete."""
+    if isinstance(answer, Cut):
+        answer = answer.answer
+    reason = answer.reason if isinstance(answer, Incomplete) else None
+    answer = answer.answer if isinstance(answer, Incomplete) else answer
+    assert not isinstance(answer, Failure)
+    wanted = answer.answers if isinstance(answer, Several) else (answer,)
+    limit = frame.session.get("max_output_tokens")
+    budget = limit if isinstance(limit, int) else None
+    contents: list[_Content] = []
+    for part in wanted:
+        content = _content(part, frame)
+        if budget is not None:
+            content = content.within(budget)
+            budget -= content.cost.output
+        contents.append(content)
+        if not content.whole:
+            return contents, "max_output_tokens"
+    if reason is not None:
+        contents[-1] = replace(contents[-1], whole=False)
+    return contents, reason
+
+
+@rule(
+    "responses.g711",
+    "deltas of G.711 audio last as long as those of PCM",
+    evidence=Evidence.ASSUMED,
+    source="no capture of G.711",
+)
+def _content(answer: Speech | Text | Call, frame: ResponseFrame) -> _Content:
+    if isinstance(answer, Call):
+        return _Content(answer.arguments, call=answer.name)
+    words = answer.transcript if isinstance(answer, Speech) else answer.text
+    if frame.session.get("output_modalities") == ["text"]:
+        return _Content(words)
+    # A written answer in a session that wants speech: 100 ms of silence a word stands for its sound.
+    pcm = (
+        answer.audio.pcm if isinstance(answer, Speech) else bytes(100 * PCM_BYTES_PER_MS * len(words.split()))
     )
-    events.append({"type": "response.output_text.done", **at, "text": text})
-    events.append({"type": "response.content_part.done", **at, "part": {"type": "text", "text": text}})
-    return _message(mint, {"type": "output_text", "text": text}), events
+    sound = encoded(pcm, format_of(frame.session, "output"))
+    return _Content(words, sound, sound_ms=len(pcm) // PCM_BYTES_PER_MS)
 
 
-def _speech(spoken: tuple[str, bytes], mint: IdMint) -> tuple[Json, list[Json]]:
-    transcript, pcm = spoken
-    at = {"output_index": 0, "content_index": 0}
-    words: list[Json] = [
-        {"type": "response.output_audio_transcript.delta", **at, "delta": token, **_padding(token, mint)}
-        for token in tokens(transcript)
-    ]
-    sounds: list[Json] = [
-        {"type": "response.output_audio.delta", **at, "delta": base64.b64encode(chunk).decode("ascii")}
-        for chunk in audio_chunks(pcm)
-    ]
-    events: list[Json] = [
-        {"type": "response.content_part.added", **at, "part": {"type": "audio", "transcript": ""}}
-    ]
-    events.extend(words[:_LEADING_TRANSCRIPTS])
-    rest = words[_LEADING_TRANSCRIPTS:]
+def _made(content: _Content, frame: ResponseFrame, mint: IdMint) -> _Made:
+    status = "completed" if content.whole else "incomplete"
+    if content.call is not None:
+        return _call(content, content.call, status, mint)
+    at = {"content_index": 0}
+    if content.sound is None:
+        kind, key = "text", "text"
+        deltas = _words(content, "response.output_text", at, mint)
+        closing: list[Json] = [{"type": "response.output_text.done", **at, "text": content.words}]
+    else:
+        kind, key = "audio", "transcript"
+        words = _words(content, "response.output_audio_transcript", at, mint)
+        chunks = audio_chunks(content.sound, bytes_per_ms(format_of(frame.session, "output")))
+        sounds = (base64.b64encode(chunk).decode("ascii") for chunk in chunks)
+        deltas = _interleaved(
+            words, [{"type": "response.output_audio.delta", **at, "delta": sound} for sound in sounds]
+        )
+        closing = [
+            {"type": "response.output_audio.done", **at},
+            {"type": "response.output_audio_transcript.done", **at, "transcript": content.words},
+        ]
+    part = {"type": kind, key: content.words}
+    closing.append({"type": "response.content_part.done", **at, "part": part})
+    item = {"id": mint.mint("item"), "type": "message", "status": status, "role": "assistant"}
+    return _Made(
+        {**item, "status": "in_progress", "content": []},
+        [{"type": "response.content_part.added", **at, "part": {"type": kind, key: ""}}, *deltas],
+        closing,
+        {**item, "content": [{"type": f"output_{kind}", key: content.words}]},
+    )
+
+
+def _call(content: _Content, name: str, status: str, mint: IdMint) -> _Made:
+    call_id = mint.mint("call")
+    started = {
+        "id": mint.mint("item"),
+        "type": "function_call",
+        "status": "in_progress",
+        "name": name,
+        "call_id": call_id,
+        "arguments": "",
+    }
+    at = {"call_id": call_id}
+    done = {"type": "response.function_call_arguments.done", **at, "name": name}
+    return _Made(
+        started,
+        _words(content, "response.function_call_arguments", at, mint),
+        [{**done, "arguments": content.words}],
+        {**started, "status": status, "arguments": content.words},
+    )
+
+
+@rule(
+    "responses.transcript-leads",
+    "three transcript deltas come before the first of the audio",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: three or four in 8 of 8",
+)
+def _interleaved(words: list[Json], sounds: list[Json]) -> list[Json]:
+    events, rest = words[:_LEADING_TRANSCRIPTS], words[_LEADING_TRANSCRIPTS:]
     for index in range(max(len(rest), len(sounds))):
         events.extend(sounds[index : index + 1])
         events.extend(rest[index : index + 1])
-    events.append({"type": "response.output_audio.done", **at})
-    events.append({"type": "response.output_audio_transcript.done", **at, "transcript": transcript})
-    events.append(
-        {"type": "response.content_part.done", **at, "part": {"type": "audio", "transcript": transcript}}
-    )
-    return _message(mint, {"type": "output_audio", "transcript": transcript}), events
+    return events
 
 
-def _call(answer: Call, mint: IdMint) -> tuple[Json, list[Json]]:
-    call_id = mint.mint("call")
-    at = {"output_index": 0, "call_id": call_id}
-    item = {
-        "id": mint.mint("item"),
-        "type": "function_call",
-        "status": "completed",
-        "name": answer.name,
-        "call_id": call_id,
-        "arguments": answer.arguments,
-    }
-    events: list[Json] = [
-        {"type": "response.function_call_arguments.delta", **at, "delta": token, **_padding(token, mint)}
-        for token in tokens(answer.arguments)
+@rule(
+    "responses.obfuscation",
+    "`obfuscation` fills a text-like delta up to sixteen characters",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: 181 of 181, GA and late beta",
+)
+def _words(content: _Content, stream: str, at: Json, mint: IdMint) -> list[Json]:
+    return [
+        {
+            "type": f"{stream}.delta",
+            **at,
+            "delta": token,
+            "obfuscation": mint.characters(max(16 - len(token), 0)),
+        }
+        for token in tokens(content.words)
     ]
-    done = {"type": "response.function_call_arguments.done", **at, "name": answer.name}
-    events.append({**done, "arguments": answer.arguments})
-    return item, events
 
 
 def tokens(text: str) -> list[str]:
@@ -163,44 +310,22 @@ def tokens(text: str) -> list[str]:
     return [piece[start : start + 16] for piece in pieces for start in range(0, len(piece), 16)]
 
 
-def audio_chunks(pcm: bytes) -> list[bytes]:
-    """Audio cut as the service cuts it; the chunks add up to the whole."""
+@rule(
+    "responses.audio-sizes",
+    "audio deltas of 100, 150, then 250 ms, and a long last one",
+    evidence=Evidence.RECORDED,
+    source="samples of Microsoft's documents, an OpenAI beta capture: 4800, 7200, 12000, ..., 28800 bytes",
+)
+def audio_chunks(audio: bytes, size: int = PCM_BYTES_PER_MS) -> list[bytes]:
+    """Audio of `size` bytes a millisecond, cut as the service cuts it; the chunks add up to the whole."""
     chunks: list[bytes] = []
-    for size in _FIRST_CHUNKS:
-        if len(pcm) > size:
-            chunks.append(pcm[:size])
-            pcm = pcm[size:]
-    while len(pcm) > _LONGEST_TAIL:
-        chunks.append(pcm[:_CHUNK])
-        pcm = pcm[_CHUNK:]
-    if pcm:
-        chunks.append(pcm)
+    for ms in _FIRST_CHUNKS_MS:
+        if len(audio) > ms * size:
+            chunks.append(audio[: ms * size])
+            audio = audio[ms * size :]
+    while len(audio) > _LONGEST_TAIL_MS * size:
+        chunks.append(audio[: _CHUNK_MS * size])
+        audio = audio[_CHUNK_MS * size :]
+    if audio:
+        chunks.append(audio)
     return chunks
-
-
-def _padding(delta: str, mint: IdMint) -> Json:
-    """`obfuscation` fills a text-like delta up to sixteen characters (181 of 181 captured)."""
-    return {"obfuscation": mint.characters(max(16 - len(delta), 0))}
-
-
-def _usage(answer: Answer, frame: ResponseFrame) -> Json:
-    spoken = not isinstance(answer, Call) and frame.session.get("output_modalities") != ["text"]
-    words = answer.arguments if isinstance(answer, Call) else _words_of(answer)
-    text_tokens = len(tokens(words))
-    audio_tokens = 0
-    if spoken and not isinstance(answer, Call):
-        audio_tokens = len(_spoken(answer)[1]) // _BYTES_PER_MS // _MS_PER_AUDIO_TOKEN
-    cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
-    return {
-        "total_tokens": 32 + text_tokens + audio_tokens,
-        "input_tokens": 32,
-        "output_tokens": text_tokens + audio_tokens,
-        "input_token_details": {
-            "text_tokens": 32,
-            "audio_tokens": 0,
-            "image_tokens": 0,
-            "cached_tokens": 0,
-            "cached_tokens_details": cached,
-        },
-        "output_token_details": {"text_tokens": text_tokens, "audio_tokens": audio_tokens},
-    }

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from harness.dialects import Evidence
 from harness.messages import Json
+from harness.service.input_audio import KEPT_BYTES
+from harness.service.registry import CAPTURES, TYPES, rule
 
 
 @dataclass
@@ -14,6 +19,10 @@ class Conversation:
 
     items: list[Json] = field(default_factory=list)
     audio_ms: dict[str, int] = field(default_factory=dict)
+    _truncated: dict[str, int] = field(default_factory=dict)
+    """Up to where the user heard an item, for those he did not hear to the end."""
+    _sounds: dict[str, bytes] = field(default_factory=dict)
+    """What the user said, for the items made of input audio."""
 
     def position(self, item_id: str) -> int | None:
         for index, item in enumerate(self.items):
@@ -25,6 +34,12 @@ class Conversation:
     def last_id(self) -> str | None:
         return self.items[-1]["id"] if self.items else None
 
+    @rule(
+        "items.previous",
+        "`previous_item_id` absent (or empty) puts an item last, `root` first",
+        evidence=Evidence.DOCUMENTED,
+        source=f"{TYPES}: ConversationItemCreateEvent; the empty one: tests of speaches-ai/speaches",
+    )
     def add(self, item: Json, previous_item_id: str | None) -> str | None:
         """Puts an item in its place; returns the id before it, None for the first.
 
@@ -45,20 +60,101 @@ class Conversation:
         return str(previous_item_id)
 
     def replace(self, item: Json) -> None:
+        """The item as it stands at its end; what was truncated in the meantime stays so."""
         position = self.position(item["id"])
         if position is not None:
-            self.items[position] = item
+            self.items[position] = without_transcript(item) if item["id"] in self._truncated else item
 
     def remove(self, item_id: str) -> bool:
         position = self.position(item_id)
         if position is None:
             return False
         del self.items[position]
+        self._sounds.pop(item_id, None)
         return True
 
-    def snapshot(self) -> list[Json]:
-        return copy.deepcopy(self.items)
+    @rule(
+        "items.truncate.transcript",
+        "truncating takes the transcript away, as it may hold what was not heard; retrieved it is null",
+        evidence=Evidence.DOCUMENTED,
+        source=f"{TYPES}: ConversationItemTruncateEvent",
+    )
+    def truncate(self, item_id: str, ms: int) -> None:
+        """Forgets what of an item's audio comes after so many milliseconds."""
+        if ms >= self.audio_ms[item_id]:
+            return
+        self.audio_ms[item_id] = self._truncated[item_id] = ms
+        position = self.position(item_id)
+        if position is not None:
+            self.items[position] = without_transcript(self.items[position])
+
+    def keep_sound(self, item_id: str, audio: bytes) -> None:
+        """Keeps what the user said; of the oldest items it is forgotten when there is too much."""
+        self._sounds[item_id] = audio
+        while sum(map(len, self._sounds.values())) > KEPT_BYTES:
+            del self._sounds[next(iter(self._sounds))]
+
+    @rule(
+        "items.retrieve.audio",
+        "events of an item leave its audio out; a retrieved item of the user's speech has it",
+        evidence=Evidence.DOCUMENTED,
+        source=f"{TYPES}: ConversationItemRetrieveEvent, ConversationItemDone",
+    )
+    def retrieved(self, item_id: str) -> Json | None:
+        """An item as `conversation.item.retrieved` shows it."""
+        position = self.position(item_id)
+        if position is None:
+            return None
+        item: Json = copy.deepcopy(self.items[position])
+        if item_id in self._sounds:
+            item["content"][0]["audio"] = base64.b64encode(self._sounds[item_id]).decode("ascii")
+        return item
+
+    @rule(
+        "items.done.second",
+        "on GA `conversation.item.done` of a model's item that is second has no previous item",
+        evidence=Evidence.RECORDED,
+        source=f"{CAPTURES}: 7 of 7",
+    )
+    def before_done(self, item: Json, given: str | None, *, null_for_second: bool) -> str | None:
+        """What `conversation.item.done` says comes before an item."""
+        position = self.position(item["id"])
+        if position is None:
+            return given
+        of_model = item.get("role") == "assistant" or item.get("type") == "function_call"
+        if position == 0 or (position == 1 and of_model and null_for_second):
+            return None
+        return str(self.items[position - 1]["id"])
+
+    @rule(
+        "responses.input",
+        "`input` takes the place of the conversation for one response; a reference stands for the item "
+        "it names, and for nothing where there is none",
+        evidence=Evidence.DOCUMENTED,
+        source=f"{TYPES}: RealtimeResponseCreateParams.input; of unknown references nothing is published",
+    )
+    def context(self, given: Iterable[Json] | None) -> tuple[Json, ...]:
+        """The items a response is asked with: the conversation's, or those it was given instead."""
+        return tuple(copy.deepcopy(self.items if given is None else list(self._resolved(given))))
+
+    def _resolved(self, given: Iterable[Json]) -> Iterator[Json]:
+        for item in given:
+            if item.get("type") != "item_reference":
+                yield item
+                continue
+            position = self.position(str(item.get("id")))
+            if position is not None:
+                yield self.items[position]
 
     @property
     def has_model_audio(self) -> bool:
         return bool(self.audio_ms)
+
+
+def without_transcript(item: Json) -> Json:
+    """An item without the words of what was spoken."""
+    content = [
+        {**part, "transcript": None} if part.get("type") == "output_audio" else part
+        for part in item.get("content", ())
+    ]
+    return {**item, "content": content}

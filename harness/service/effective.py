@@ -10,8 +10,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from harness.dialects import Dialect
+from harness.dialects import Dialect, Evidence
 from harness.messages import MISSING, Json, get_path, put_path
+from harness.service.registry import CAPTURES, TYPES, rule
 
 _IMMUTABLE = frozenset({"id", "object", "model", "expires_at", "client_secret"})
 
@@ -27,6 +28,12 @@ _NULLABLE = frozenset(
 )
 
 
+@rule(
+    "session.created",
+    "the service speaks first: the session it has opened, and when that will end",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES} and others: 16 of 16 sockets that open a session",
+)
 def initial_session(
     dialect: Dialect, session_id: str, now: int, model: str | None, *, transcription: bool = False
 ) -> Json:
@@ -44,6 +51,30 @@ def initial_session(
     return result
 
 
+@rule(
+    "session.merge.instructions",
+    "empty instructions fall back to the service's own",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: message history seeding, Azure GA and OpenAI GA",
+)
+@rule(
+    "session.merge.parts",
+    "an object given in part is filled up: turn detection with what was there, a transcription with nulls",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: 13 of 13",
+)
+@rule(
+    "session.merge.none",
+    "turn detection of type `none` is turn detection turned off, as null is",
+    evidence=Evidence.REPORTED,
+    source="Azure-Samples/aoai-realtime-audio-sdk, realtime-openapi3.yml (2024-10)",
+)
+@rule(
+    "session.merge.fixed",
+    "id, object, model, expires_at and client_secret stay what they are",
+    evidence=Evidence.ASSUMED,
+    source="whether an update may name a model is not known",
+)
 def merged_session(dialect: Dialect, session: Json, update: Json) -> Json:
     """The session after an accepted update (both canonical)."""
     result = copy.deepcopy(session)
@@ -85,6 +116,12 @@ def _filled_detection(dialect: Dialect, session: Json, value: Json) -> Json:
     return value
 
 
+@rule(
+    "responses.overrides",
+    "what a response is created with comes before what the session has",
+    evidence=Evidence.DOCUMENTED,
+    source=f"{TYPES}: RealtimeResponseCreateParams",
+)
 def effective_session(session: Json, overrides: Json) -> Json:
     """The session a response really runs under: the session and the response's own overrides."""
     result = copy.deepcopy(session)

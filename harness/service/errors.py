@@ -1,4 +1,4 @@
-"""Error events, filled in from the catalogue."""
+"""Refusals, and the error events they become, filled in from the catalogue."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from typing import Any, Protocol
 
 from harness.dialects import ErrorSpec
 from harness.messages import Json
+
+
+class Refused(Exception):
+    """Raised by a rule: the service answers with this error of the catalogue and changes nothing."""
+
+    def __init__(self, error: str, value: Any = None, expected: Any = None, path: str | None = None) -> None:
+        self.error = error
+        self.value = value
+        self.expected = expected
+        self.path = path
 
 
 class _Occasion(Protocol):

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.dialects import Evidence
 from harness.messages import Json
 from harness.service.agenda import Queued
 from harness.service.answers import ResponseFrame
+from harness.service.durations import LATENCY, THINKING
 from harness.service.effective import effective_session
 from harness.service.exchange import Origin, ResponseStart
-from harness.service.rules import LATENCY
+from harness.service.registry import CAPTURE_BETA, TYPES, rule
 from harness.service.running import Running
 from harness.service.supply import ResponseRequest
+from harness.service.usage import usage
 
 if TYPE_CHECKING:
     from harness.service.model import Service
 
-THINKING = 0.25
-"""Seconds from `response.create` to the first event of the answer."""
 
-
+@rule(
+    "responses.out-of-band",
+    "a response with `conversation: none` has no conversation_id, and no conversation.item event tells "
+    "of its items, as those tell what was added to the conversation",
+    evidence=Evidence.DOCUMENTED,
+    source=f"{TYPES}: RealtimeResponseCreateParams.conversation, ConversationItemAdded",
+)
 def start_response(service: Service, overrides: Json, *, refused: bool, by_service: bool) -> None:
     """Asks for an answer and queues it; `refused` where the service would not have started it."""
     outside = overrides.get("conversation") == "none"
@@ -35,9 +42,11 @@ def start_response(service: Service, overrides: Json, *, refused: bool, by_servi
         events = tuple(e for e in events if not e.event["type"].startswith("conversation.item."))
     if not events:
         return
-    items = tuple(service.conversation.snapshot())
-    start = ResponseStart(0, frame.session, items, supply.origin, supply.why_modelled)
-    service.running[frame.response_id] = Running(frame, supply.origin, start, outside, supply.hold)
+    start = ResponseStart(0, frame.session, (), supply.origin, supply.why_modelled)
+    given = overrides.get("input")
+    service.running[frame.response_id] = Running(
+        frame, supply.origin, start, outside, supply.hold, given if isinstance(given, list) else None
+    )
     if not outside:
         service.active = frame.response_id
     for index, supplied in enumerate(events):
@@ -51,6 +60,18 @@ def start_response(service: Service, overrides: Json, *, refused: bool, by_servi
         )
 
 
+@rule(
+    "responses.cut.long",
+    "a response cut short closes all it had opened, with what was really sent; its items are incomplete",
+    evidence=Evidence.DOCUMENTED,
+    source=f"{TYPES}: *.done events are sent too when a response is interrupted, incomplete, or cancelled",
+)
+@rule(
+    "responses.cut.short",
+    "one that had sent no item has an empty output; response.created is sent even then",
+    evidence=Evidence.RECORDED,
+    source=CAPTURE_BETA,
+)
 def cut_response(
     service: Service, response_id: str, status: str, details: Json, origin: Origin = Origin.MODELLED
 ) -> None:
@@ -64,7 +85,8 @@ def cut_response(
     delay = max([*opening, LATENCY])
     closing = tuple(run.closing())
     output = [event["item"] for event in closing if event["type"] == "response.output_item.done"]
-    response = run.frame.response(status, [*run.output, *output], None)
+    cost = usage(run.cost if run.items else None)
+    response = run.frame.response(status, [*run.output, *output], cost)
     response["status_details"] = details
     for event in (*closing, {"type": "response.done", "response": response}):
         service.emit(event, origin=origin, delay=delay, response_id=response_id)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.messages import Json
+from harness.messages import Json, decode_audio
 from harness.service.answers import ResponseFrame
+from harness.service.audio import bytes_per_ms, format_of
 from harness.service.exchange import Origin, ResponseStart
+from harness.service.usage import MS_PER_AUDIO_TOKEN, Cost
 
 _STREAMS = {
     "response.output_text.delta": "text",
@@ -57,11 +59,16 @@ class Running:
     start: ResponseStart
     outside: bool
     hold: bool
+    given: list[Json] | None = None
+    """The items it was asked with in place of the conversation."""
     created: bool = False
     ending: bool = False
     """Its end is queued: nothing can be cancelled any more."""
     items: dict[str, _Item] = field(default_factory=dict)
     output: list[Json] = field(default_factory=list)
+    cost: Cost = field(default_factory=Cost)
+    """Of what was sent."""
+    audio_ms: int = 0
 
     @property
     def id(self) -> str:
@@ -94,7 +101,12 @@ class Running:
             item.parts[index] = _Part(at, event["part"].get("type", "text"))
         elif type_ == "response.content_part.done" and index in item.parts:
             item.parts[index].done = True
+        elif type_ == "response.output_audio.delta":
+            audio = decode_audio(event.get("delta")) or b""
+            self.audio_ms += len(audio) // bytes_per_ms(format_of(self.frame.session, "output"))
+            self.cost.audio = self.audio_ms // MS_PER_AUDIO_TOKEN
         elif type_ in _STREAMS:
+            self.cost.text += 1
             if index in item.parts:
                 item.parts[index].words += event["delta"]
             else:

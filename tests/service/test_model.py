@@ -16,9 +16,8 @@ from harness.faults import FaultLine, parse_fault
 from harness.messages import Json, get_path, render_event
 from harness.scenario import Audio, Call, Speech, Text
 from harness.service import Origin
+from harness.service.durations import LATENCY, THINKING
 from harness.service.model import MAX_SHOWN
-from harness.service.responding import THINKING
-from harness.service.rules import LATENCY
 from tests.talk import BOTH, GA, NOW, PREVIEW, Talk, one, only, result_item, talk, types, user_item
 
 SPOKEN = Speech("It is sunny in Paris.", Audio("a.wav", bytes(48 * 1000)))
@@ -64,7 +63,7 @@ def assert_catalogued(session: Talk, error: Json, name: str) -> None:
 def state(session: Talk) -> Any:
     """Everything a refused event must leave as it is."""
     service = session.service
-    return copy.deepcopy((service.session, service.conversation.items, service.active, len(service.buffer)))
+    return copy.deepcopy((service.session, service.conversation.items, service.active, service.input.held_ms))
 
 
 # The opening.
@@ -282,7 +281,7 @@ def test_what_is_no_base64_is_refused_by_its_path(dialect: str) -> None:
     error = refusal(session.ask({"type": "input_audio_buffer.append", "audio": "no base64!"}))
     assert_catalogued(session, error, "invalid_audio")
     assert error["param"] == "audio"
-    assert session.service.buffer == b""
+    assert session.service.input.held_ms == 0
 
 
 @both
@@ -786,7 +785,7 @@ def test_a_lenient_service_takes_any_session_and_ignores_what_its_dialect_lacks(
 def test_audio_that_is_sent_is_the_audio_that_is_committed() -> None:
     session = talk(GA)
     session.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(9600)).decode()})
-    assert len(session.service.buffer) == 9600
+    assert session.service.input.held_ms == 200
 
 
 @both

@@ -1,0 +1,116 @@
+"""Rules of the conversation's items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.dialects import Evidence
+from harness.messages import Json
+from harness.service.errors import Refused
+from harness.service.registry import CAPTURES, TYPES, rule
+
+if TYPE_CHECKING:
+    from harness.service.model import Service
+
+
+@rule(
+    "items.create",
+    "an item is told of with the id the client gave it, or a new one; added and done are equal and adjacent",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: 18 of 18",
+)
+@rule(
+    "items.create.during-answer",
+    "an item created while a response is active is added, and told of, after that response's end",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: 2 of 2 tool results sent before response.done",
+)
+@rule(
+    "items.create.twice",
+    "an id that is there already is not refused: the item follows itself and stays as it was",
+    evidence=Evidence.REPORTED,
+    source="speaches-ai/speaches tests against OpenAI GA; gpt-realtime-1.5 is said to append it",
+)
+@rule(
+    "items.create.unknown-previous",
+    "a `previous_item_id` that is not there is refused",
+    evidence=Evidence.REPORTED,
+    source="rtclient client_test.py (Azure 2024-10), speaches-ai/speaches tests against OpenAI GA",
+)
+@rule(
+    "items.many",
+    "a conversation holds as many items as the client makes; their memory ends with the session",
+    evidence=Evidence.ASSUMED,
+    source="the service truncates by tokens and names no number of items",
+)
+def create(service: Service, event: Json) -> None:
+    given = event["item"]
+    item = {"id": given.get("id") or service.mint.mint("item"), "type": given["type"]}
+    if given["type"] != "function_call_output":
+        item["status"] = "completed"
+    item.update({key: value for key, value in given.items() if key not in ("id", "object", "status")})
+    origin = service.acknowledgement(event)
+    try:
+        service.emit_item(item, event.get("previous_item_id"), origin)
+    except KeyError:
+        raise Refused("previous_item_unknown", event.get("previous_item_id")) from None
+    service.created(item)
+
+
+@rule(
+    "items.retrieve",
+    "an item that is there is shown as the service has it, another refused",
+    evidence=Evidence.REPORTED,
+    source="speaches-ai/speaches tests against OpenAI GA",
+)
+def retrieve(service: Service, event: Json) -> None:
+    item = service.conversation.retrieved(event["item_id"])
+    if item is None:
+        raise Refused("retrieve_unknown_item", event["item_id"])
+    service.emit({"type": "conversation.item.retrieved", "item": item}, origin=service.acknowledgement(event))
+
+
+@rule(
+    "items.delete",
+    "an item that is there is deleted and told of, another refused",
+    evidence=Evidence.REPORTED,
+    source="speaches-ai/speaches tests against OpenAI GA",
+)
+def delete(service: Service, event: Json) -> None:
+    if not service.conversation.remove(event["item_id"]):
+        raise Refused("delete_unknown_item", event["item_id"])
+    deleted = {"type": "conversation.item.deleted", "item_id": event["item_id"]}
+    service.emit(deleted, origin=service.acknowledgement(event))
+
+
+@rule(
+    "items.truncate",
+    "only what the model spoke can be truncated",
+    evidence=Evidence.REPORTED,
+    source="livekit/agents#6158, livekit/agents#1016",
+)
+@rule(
+    "items.truncate.past-the-end",
+    "a truncation past the end of the audio is an error, and what there is is truncated all the same",
+    evidence=Evidence.REPORTED,
+    source="ReviewStage/luke#564 (2026-08)",
+)
+@rule(
+    "items.truncate.content-index",
+    "a `content_index` other than that of the audio changes nothing and is answered all the same",
+    evidence=Evidence.ASSUMED,
+    source=f"{TYPES}: `set this to 0`; what comes of another is not published",
+)
+def truncate(service: Service, event: Json) -> None:
+    item_id, wanted, index = event["item_id"], int(event["audio_end_ms"]), int(event["content_index"])
+    if service.conversation.position(item_id) is None:
+        raise Refused("truncate_unknown_item", item_id)
+    made = service.conversation.audio_ms.get(item_id)
+    if made is None:
+        raise Refused("truncate_no_audio")
+    if wanted > made:
+        service.complain(Refused("truncate_past_end", wanted, made), event)
+    if index == 0:
+        service.conversation.truncate(item_id, wanted)
+    truncated = {"item_id": item_id, "content_index": index, "audio_end_ms": min(wanted, made)}
+    service.emit({"type": "conversation.item.truncated", **truncated}, origin=service.acknowledgement(event))

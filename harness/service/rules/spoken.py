@@ -1,0 +1,78 @@
+"""Rules of what the user said: the item it becomes, and the words that were heard in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from harness.dialects import Evidence
+from harness.messages import Json, get_path
+from harness.scenario import Failure
+from harness.service.durations import TRANSCRIBING
+from harness.service.exchange import Origin
+from harness.service.registry import CAPTURES, rule
+from harness.service.supply import Supplied
+
+if TYPE_CHECKING:
+    from harness.service.model import Service
+
+
+@rule(
+    "audio.item",
+    "committed, then the item of the user, its transcript null",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES} and OpenAI beta captures: 7 of 7",
+)
+def add_spoken_item(service: Service, item_id: str, audio: bytes, origin: Callable[[str], Origin]) -> None:
+    """Makes an item of committed audio and tells of it."""
+    item: Json = {
+        "id": item_id,
+        "type": "message",
+        "status": "completed",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": None}],
+    }
+    service.conversation.keep_sound(item_id, audio)
+    committed = "input_audio_buffer.committed"
+    place = {"previous_item_id": service.conversation.last_id, "item_id": item_id}
+    service.emit({"type": committed, **place}, origin=origin(committed))
+    service.emit_item(item, None, origin("conversation.item.added"))
+
+
+def transcribe(service: Service, item_id: str, ms: float) -> None:
+    """Tells what was said in committed audio, in its time."""
+    for supplied in service.transcription(item_id, ms):
+        origin = service.speech_origin(supplied.event["type"])
+        service.emit(supplied.event, origin=origin, delay=supplied.t, prepared=supplied.prepared)
+
+
+@rule(
+    "speech.transcription",
+    "what was said comes later, beside the answer, where the session asks for it",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: before, amid and after the answer's events",
+)
+@rule(
+    "speech.transcription.failed",
+    "a transcription that fails says why in an event of its own; the answer still comes",
+    evidence=Evidence.RECORDED,
+    source="captures of Azure GA (2026-07): DeploymentNotFound",
+)
+def transcribed(service: Service, item_id: str, ms: float) -> Iterator[Supplied]:
+    """What the scenario says was heard, where the session asks for it."""
+    if not get_path(service.session, "audio.input.transcription"):
+        return
+    said = next(service.heard, "")
+    place = {"item_id": item_id, "content_index": 0}
+    name = "conversation.item.input_audio_transcription"
+    if isinstance(said, Failure):
+        error = {"type": said.type, "code": said.code, "message": said.message, "param": None}
+        yield Supplied(TRANSCRIBING, {"type": f"{name}.failed", **place, "error": error})
+        return
+    completed = {"type": f"{name}.completed", **place, "transcript": said, **_usage(service, ms)}
+    yield Supplied(TRANSCRIBING, completed)
+
+
+def _usage(service: Service, ms: float) -> Json:
+    cost = {"usage": {"type": "duration", "seconds": round(ms / 1000, 3)}}
+    return cost if service.dialect.service.transcription_usage else {}

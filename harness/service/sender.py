@@ -1,0 +1,198 @@
+"""How the service speaks: what is queued goes out in its time, through the faults and into the log.
+
+On a virtual clock: nothing here sleeps.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.dialects import Dialect
+from harness.faults import End, EndResponse, FaultLine, Frame, Pause, Stall, Step
+from harness.messages import Json, Side, render_event
+from harness.service.agenda import Agenda, Queued
+from harness.service.durations import LATENCY
+from harness.service.exchange import Ending, Entry, Exchange, Origin
+from harness.service.ids import IdMint
+from harness.service.supply import Prepared
+from harness.translation import Translator
+
+MAX_SHOWN = 65_536
+"""Characters kept of a frame that is no event; a report shows its beginning."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """One frame to send, `pause` seconds of real time after the one before.
+
+    `event` is None where the frame is no event. After one marked `thinking` the
+    service takes its time.
+    """
+
+    t: float
+    event: Json | None
+    canonical: tuple[Json, ...]
+    origin: Origin
+    frame: str
+    thinking: bool = False
+    pause: float = 0.0
+
+
+class Sender(ABC):
+    """The sending half of a session: the clock, what is to come, and the log of what crossed."""
+
+    def __init__(self, dialect: Dialect, mint: IdMint, faults: FaultLine | None) -> None:
+        self.dialect = dialect
+        self.mint = mint
+        self._unix_start = mint.unix_time
+        self.exchange = Exchange()
+        self.translator = Translator(dialect)
+        self.faults = faults or FaultLine(())
+        self.t = 0.0
+        self.agenda = Agenda()
+        self._ready: deque[Outgoing] = deque()
+        self._pause = 0.0
+        self._stalled = False
+        self.ending: Ending | None = None
+        """How the connection ends, once everything before it was popped."""
+
+    # What the session does with what is sent.
+
+    @abstractmethod
+    def completed(self, event: Json) -> Json:
+        """An event as it goes out now: with its own id, and what depends on the moment."""
+
+    @abstractmethod
+    def settle(self, queued: Queued, event: Json) -> None:
+        """What sending an event does to the state."""
+
+    @abstractmethod
+    def end_response(self, status: str, details: Json) -> None:
+        """A fault ends the active response."""
+
+    @abstractmethod
+    def response_created(self, response_id: str, entry: int) -> None:
+        """`response.created` went out, as that entry of the log."""
+
+    # Queueing.
+
+    def emit(
+        self,
+        event: Json,
+        *,
+        origin: Origin = Origin.MODELLED,
+        delay: float = LATENCY,
+        thinking: bool = False,
+        response_id: str | None = None,
+        prepared: Prepared | None = None,
+    ) -> None:
+        """Queues one canonical event `delay` seconds from now."""
+        self.agenda.push(Queued(self.t + delay, event, origin, thinking, response_id, prepared))
+
+    def end(self, code: int | None, reason: str = "", delay: float = LATENCY) -> None:
+        """Queues the end of the connection."""
+        self.agenda.push(Queued(self.t + delay, None, Origin.MODELLED, ending=Ending(code, reason)))
+
+    def advance(self, t: float) -> None:
+        """Moves the virtual clock on to `t`, it never goes back; timers on the way fire at their times."""
+        while (due := self.agenda.due_timer(t)) is not None:
+            self.t = max(self.t, due[0])
+            due[1]()
+        self.t = max(self.t, t)
+
+    # Sending.
+
+    def pop(self, until: float | None = None) -> Outgoing | None:
+        """The next frame to send, or None; the virtual clock moves to its time.
+
+        Without `until` whatever is queued counts as due.
+        """
+        while not self._ready:
+            if self._stalled or self.ending is not None:
+                return None
+            queued = self.agenda.take(until)
+            if queued is None:
+                return None
+            self.t = max(self.t, queued.t)
+            self.mint.unix_time = self._unix_start + int(self.t)
+            if queued.event is None:
+                self.ending = queued.ending
+                return None
+            self._send(queued, queued.event)
+            # An item's two events are one moment: nothing comes or is cancelled in between.
+            while not self._stalled and (partner := self.agenda.take_partner(queued)) is not None:
+                self._send(partner, partner.event or {})
+        return self._ready.popleft()
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next queued event is due; None where none is, or will ever be sent."""
+        if self._ready:
+            return self.t
+        return None if self._stalled or self.ending is not None else self.agenda.next_at
+
+    @property
+    def next_timer(self) -> float | None:
+        """When the service's patience ends next: idle timeout, session expiry."""
+        return self.agenda.next_timer
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is queued, or nothing will ever be sent again."""
+        return self._stalled or (not self._ready and self.agenda.empty)
+
+    def _send(self, queued: Queued, event: Json) -> None:
+        canonical = self.completed(event)
+        if queued.prepared is not None:
+            wire, frame = queued.prepared.ready(canonical)
+        else:
+            translated = self.translator.to_wire(Side.SERVER, canonical).events
+            if not translated:
+                self.settle(queued, canonical)
+                return
+            (wire,) = translated
+            frame = render_event(wire)
+        steps = self.faults.pass_on(wire, canonical, frame)
+        for step in steps:
+            self._step(step, queued)
+        self.settle(queued, canonical)
+        for step in steps:
+            if isinstance(step, EndResponse):
+                self.end_response(step.status, step.details)
+
+    def _step(self, step: Step, queued: Queued) -> None:
+        if isinstance(step, Frame):
+            own = step.fault is None
+            origin = queued.origin if own else Origin.FAULT
+            raw = step.text[:MAX_SHOWN] if step.event is None else None
+            shown = step.canonical
+            number = self.log(
+                Side.SERVER, step.event, canonical=shown, origin=origin, raw=raw, fault=step.fault
+            )
+            if shown and shown[0]["type"] == "response.created":
+                self.response_created(shown[0]["response"]["id"], number)
+            thinking = queued.thinking and own
+            self._ready.append(Outgoing(self.t, step.event, shown, origin, step.text, thinking, self._pause))
+            self._pause = 0.0
+        elif isinstance(step, Pause):
+            self._pause += step.seconds
+        elif isinstance(step, End):
+            self.agenda.drop(lambda _: True)
+            self.end(step.code, step.reason, delay=0.0)
+        elif isinstance(step, Stall):
+            self._stalled = True
+
+    # The log.
+
+    def log(self, side: Side, event: Json | None, **fields: Any) -> int:
+        """Takes down one message; returns its number."""
+        number = len(self.exchange.entries)
+        self.exchange.entries.append(Entry(number, self.t, side, event, **fields))
+        return number
+
+    def mark_refused(self, number: int, error: str) -> None:
+        entry = self.exchange.entries[number]
+        self.exchange.entries[number] = replace(entry, refused_by_state=error)
