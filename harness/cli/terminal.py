@@ -169,6 +169,8 @@ class Screen:
         elif line.plain.startswith(" "):
             hang = len(line) - len(pieces[-1])
             wrapped = pieces[-1].wrap(self.console, max(self.console.width - hang, 20))
+            for piece in wrapped:
+                piece.rstrip()
             first, *rest = wrapped or [Text()]
             self.console.print(Text.assemble(*pieces[:-1], first), soft_wrap=True)
             for more in rest:

@@ -153,7 +153,7 @@ async def test_the_openai_package_has_a_whole_conversation(script: str) -> None:
         said = await running.until("closed")
     assert "user “How is the weather?”" in said
     assert 'calls look({"city": "Oslo"})' in said
-    assert "500 ms of audio" in running.line("response.output_audio.delta x2  500 ms")
+    assert "response.output_audio.delta x" in running.line("  500 ms of audio")
     assert "response.done  failed, busy “Too busy.”" in said
     assert "closed by the client, 1000: 4 answers, 0 refused events, 0 unproven fields" in said
 
