@@ -152,7 +152,7 @@ class Client(RuleBasedStateMachine):
     def state(self) -> Any:
         service = self.service
         talk = service.conversation
-        return copy.deepcopy((service.session, talk.items, talk.audio_ms, service.active, service.buffer))
+        return copy.deepcopy((service.session, talk.items, talk.audio_ms, service.active, service.input.held_ms))
 
     def send(self, event: Json, *, refused: str | None = None, open_question: bool = False) -> bool:
         """Sends an event. `refused`: the catalogue's name of the error it must be answered with.
