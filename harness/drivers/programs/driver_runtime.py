@@ -329,42 +329,31 @@ async def _serve(driver: Driver, lines: asyncio.Queue[str | None]) -> None:
             "cannot": [{"field": name, "reason": reason} for name, reason in driver.cannot],
         }
     )
-    turns: asyncio.Queue[Json | None] = asyncio.Queue()
-    beside: set[asyncio.Task[None]] = set()
-    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def begin(work: Coroutine[Any, Any, None], *, last: bool = False) -> asyncio.Task[None]:
-        def ended(task: asyncio.Task[None]) -> None:
-            error = None if task.cancelled() else task.exception()
-            if error is not None and not over.done():
-                over.set_exception(error)
-            elif last and not over.done():
-                over.set_result(None)
-
-        task = asyncio.create_task(work)
-        task.add_done_callback(ended)
-        return task
-
-    async def read() -> None:
-        while (line := await lines.get()) is not None:
-            message = json.loads(line)
-            if message["type"] == "interrupt":
-                beside.add(begin(_perform(driver, message)))
-            else:
-                turns.put_nowait(message)
-        turns.put_nowait(None)
-
-    async def take_turns() -> None:
-        while (message := await turns.get()) is not None:
-            await asyncio.gather(*beside)
-            await _perform(driver, message)
-            if message["type"] == "close":
-                return
-
-    reading, _ = begin(read()), begin(take_turns(), last=True)
-    await over
-    reading.cancel()
+    going: set[asyncio.Task[None]] = set()
+    while (line := await _next(lines, going)) is not None:
+        message = json.loads(line)
+        if message["type"] != "interrupt":
+            await asyncio.gather(*going)
+            going.clear()
+        work = asyncio.create_task(_perform(driver, message))
+        going.add(work)
+        if message["type"] in ("start", "close"):
+            await work
+        if message["type"] == "close":
+            break
+    await asyncio.gather(*going)
     driver.notices.write({"type": "closed"})
+
+
+async def _next(lines: asyncio.Queue[str | None], going: set[asyncio.Task[None]]) -> str | None:
+    """The next line; what fails until then ends the driver."""
+    reading = asyncio.create_task(lines.get())
+    while not reading.done():
+        done, _ = await asyncio.wait({reading, *going}, return_when=asyncio.FIRST_COMPLETED)
+        for task in going & done:
+            going.remove(task)
+            await task
+    return await reading
 
 
 def run(driver: Driver) -> None:
