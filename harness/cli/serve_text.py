@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
@@ -23,6 +24,9 @@ KEY_VARIABLE = "REALTIME_HARNESS_KEY"
 
 _ROW_SECONDS = 5.0
 """A row of pieces that goes on for longer is shown in parts."""
+
+_ROW_REST = 0.4
+"""One that has not grown for so long is over. Microphones send every 10 to 200 ms."""
 
 _INDENT = " " * 18
 
@@ -74,6 +78,8 @@ class _Row:
     first: Crossed
     name: str
     pieces: list[object] = field(default_factory=list)
+    grew: float = 0.0
+    """When it grew last, by the process's clock."""
 
 
 class Story:
@@ -85,7 +91,6 @@ class Story:
         self._replays = replays
         self._rows: dict[int, dict[str, _Row]] = {}
         """By connection: rows that go on, by their stream."""
-        self._grown: set[int] = set()
 
     def tell(self, happening: Happening) -> None:
         if isinstance(happening, Crossed):
@@ -102,11 +107,11 @@ class Story:
                 self._put(line)
 
     def rest(self) -> None:
-        """Nothing else happened for a while: rows that no longer grow are shown."""
-        for number in list(self._rows):
-            if number not in self._grown:
+        """Shows rows that have not grown for a while."""
+        since = time.monotonic() - _ROW_REST
+        for number, rows in list(self._rows.items()):
+            if all(row.grew < since for row in rows.values()):
                 self._flush(number)
-        self._grown.clear()
 
     def _opened(self, opened: Opened) -> None:
         query = " ".join(f"{name}={value}" for name, value in opened.handshake.query)
@@ -151,7 +156,7 @@ class Story:
         if row is None:
             row = rows[stream] = _Row(crossed, name_of(crossed.entry))
         row.pieces.append(crossed.entry.canonical[0].get(STREAMS[stream]))
-        self._grown.add(crossed.number)
+        row.grew = time.monotonic()
 
     def _flush(self, number: int) -> None:
         for stream, row in self._rows.pop(number, {}).items():
@@ -164,6 +169,8 @@ class Story:
     def _lines(self, crossed: Crossed) -> Iterator[Line]:
         entry = crossed.entry
         line = _head(crossed, name_of(entry))
+        if entry.fault is not None or entry.origin is Origin.FAULT:
+            line.append(_fault(entry.fault or ""))
         said = content(entry, crossed.session)
         if said:
             line.append((f"  {said}", "dim" if is_routine(entry) else ""))
@@ -171,8 +178,6 @@ class Story:
             line.append((f"  ({crossed.why})", "dim"))
         elif self._replays and entry.origin is Origin.COUNTERFACTUAL:
             line.append(("  (counterfactual)", "dim"))
-        if entry.fault is not None or entry.origin is Origin.FAULT:
-            line.append(_fault(entry.fault or "made this"))
         yield line
         for number, refusal in enumerate(entry.refusals):
             finding = refusal_finding(self._dialect, refusal, at=entry.number, first=number == 0)
@@ -195,7 +200,7 @@ def _head(crossed: Crossed, name: str) -> Line:
 
 
 def _fault(name: str) -> Part:
-    return (f"  FAULT {name}", "bold magenta")
+    return (f"  FAULT {name}".rstrip(), "bold magenta")
 
 
 def _finding_lines(finding: Finding) -> Iterator[Line]:
