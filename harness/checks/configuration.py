@@ -43,7 +43,7 @@ def moments(record: CaseRecord) -> list[Moment]:
     """The scenario's answers, each with its session; where there was none, the end of the session."""
     if not record.connected:
         raise NotApplicable("no session was opened")
-    wanted = _wanted_sessions(record)
+    wanted = wanted_sessions(record)
     starts = [start for start in record.exchange.responses if start.origin is not Origin.MODELLED]
     if starts:
         entries = record.exchange.entries
@@ -64,7 +64,7 @@ def moments(record: CaseRecord) -> list[Moment]:
 _OF_RESPONSE_ALONE = ("conversation", "input", "metadata")
 
 
-def _wanted_sessions(record: CaseRecord) -> list[Json]:
+def wanted_sessions(record: CaseRecord) -> list[Json]:
     """The wanted session at each answer; one that is asked for with more has that on top."""
     sessions = list(record.plan.sessions)
     answers = [intent for intent in record.plan.intents for _ in range(intent.answers)]

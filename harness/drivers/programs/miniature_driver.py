@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import os
 import subprocess
 import sys
@@ -17,192 +16,46 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
-from urllib.parse import urlsplit
 
 import driver_runtime
 from driver_runtime import Driver, Json, Start
-from generations import GA, PREVIEW, Generation
-from realtime_client import Call, RealtimeClient
+from miniature_clients import (
+    AsksInTheConversation,
+    AssistantPartOfTheOther,
+    BetaHeader,
+    DropsResults,
+    ForgetsTheHistory,
+    ForgetsTheSession,
+    HalfTheAudio,
+    KeepsDeletedItems,
+    LosesTheLastDelta,
+    MangledArguments,
+    MisspeltEvent,
+    ModalitiesOfTheOther,
+    Mute,
+    NeverAnswers,
+    NoKey,
+    OtherGenerationEvent,
+    ResultBeforeCall,
+    SendsSilence,
+    SessionOfTheOther,
+    SessionType,
+    SilentAboutFailures,
+    TalksOn,
+    TwoResponses,
+    UnknownParameter,
+    WrongKey,
+    WrongPath,
+    deaf_to,
+    loses,
+    silent_about,
+    truncates,
+)
+from realtime_client import RealtimeClient
 from reference_driver import ReferenceDriver
 
 FOREVER = 600.0
 """Seconds: longer than any harness waits, yet nothing is left behind for good."""
-
-
-def other(generation: Generation) -> Generation:
-    return PREVIEW if generation is GA else GA
-
-
-# What goes out wrong.
-
-
-def loses(*path: str) -> type[RealtimeClient]:
-    """A client that forgets one field of the wanted session."""
-
-    class Loses(RealtimeClient):
-        def session_on_wire(self, session: Json) -> Json:
-            return super().session_on_wire(_without(session, path))
-
-    return Loses
-
-
-def _without(session: Json, path: tuple[str, ...]) -> Json:
-    name, rest = path[0], path[1:]
-    if name not in session:
-        return session
-    if rest:
-        return {**session, name: _without(session[name], rest)}
-    return {key: value for key, value in session.items() if key != name}
-
-
-class ModalitiesOfTheOther(RealtimeClient):
-    def session_on_wire(self, session: Json) -> Json:
-        if self.generation is GA:
-            return {**super().session_on_wire(session), "output_modalities": ["audio", "text"]}
-        return {**super().session_on_wire(session), "modalities": ["audio"]}
-
-
-class SessionOfTheOther(RealtimeClient):
-    def session_on_wire(self, session: Json) -> Json:
-        return other(self.generation).session(session)
-
-
-class SessionType(RealtimeClient):
-    def session_on_wire(self, session: Json) -> Json:
-        if self.generation is GA:
-            return _without(super().session_on_wire(session), ("type",))
-        return {**super().session_on_wire(session), "type": "realtime"}
-
-
-class UnknownParameter(RealtimeClient):
-    def session_on_wire(self, session: Json) -> Json:
-        return {**super().session_on_wire(session), "voise": "alloy"}
-
-
-class MisspeltEvent(RealtimeClient):
-    async def create_response(self) -> None:
-        await self.send({"type": "response.creat"})
-        await super().create_response()
-
-
-class OtherGenerationEvent(RealtimeClient):
-    async def configure(self, session: Json) -> None:
-        await super().configure(session)
-        # GA has no event that the preview is known to refuse, so the preview gets one of nobody's.
-        kind = "transcription_session.update" if self.generation is GA else "session.refresh"
-        await self.send({"type": kind, "session": {}})
-
-
-class AssistantPartOfTheOther(RealtimeClient):
-    async def configure(self, session: Json) -> None:
-        await super().configure(session)
-        part = {"type": other(self.generation).assistant_part, "text": "Hello, how can I help you?"}
-        item = {"type": "message", "role": "assistant", "content": [part]}
-        await self.send({"type": "conversation.item.create", "item": item})
-
-
-class TwoResponses(RealtimeClient):
-    async def create_response(self) -> None:
-        await super().create_response()
-        await super().create_response()
-
-
-class Mute(RealtimeClient):
-    async def send(self, event: Json) -> None:
-        if event["type"] == "session.update":
-            await super().send(event)
-
-
-# What is done wrong about tools.
-
-
-class NeverAnswers(RealtimeClient):
-    async def answer(self, calls: list[Call]) -> None:
-        """Leaves the calls where they are, and the model waiting."""
-
-
-class DropsResults(RealtimeClient):
-    async def answer(self, calls: list[Call]) -> None:
-        await self.create_response()
-
-
-class ResultBeforeCall(RealtimeClient):
-    async def configure(self, session: Json) -> None:
-        await super().configure(session)
-        item = {"type": "function_call_output", "call_id": "call_invented", "output": "done"}
-        await self.send({"type": "conversation.item.create", "item": item})
-
-
-class MangledArguments(RealtimeClient):
-    def surface(self, kind: str, **fields: Any) -> None:
-        if kind == "tool_call":
-            fields["arguments"] = fields["arguments"][: len(fields["arguments"]) // 2]
-        super().surface(kind, **fields)
-
-
-# What does not reach the user.
-
-
-def deaf_to(deaf: str) -> type[RealtimeClient]:
-    """A client that never surfaces one kind of observation."""
-
-    class Deaf(RealtimeClient):
-        def surface(self, kind: str, **fields: Any) -> None:
-            if kind != deaf:
-                super().surface(kind, **fields)
-
-    return Deaf
-
-
-class HalfTheAudio(RealtimeClient):
-    def surface(self, kind: str, **fields: Any) -> None:
-        if kind == "audio":
-            pcm = base64.b64decode(fields["audio"])
-            fields["audio"] = base64.b64encode(pcm[: len(pcm) // 4 * 2]).decode("ascii")
-        super().surface(kind, **fields)
-
-
-class LosesTheLastDelta(RealtimeClient):
-    held: str | None = None
-
-    def surface(self, kind: str, **fields: Any) -> None:
-        if kind != "text":
-            super().surface(kind, **fields)
-            return
-        if self.held is not None:
-            super().surface("text", text=self.held)
-        self.held = fields["text"]
-
-    def incoming(self, event: Json) -> Json:
-        if event["type"] == "response.done":
-            self.held = None
-        return event
-
-
-# What is wrong about the connection.
-
-
-class WrongPath(RealtimeClient):
-    def url(self) -> str:
-        parts = urlsplit(super().url())
-        query = "&".join(part for part in parts.query.split("&") if not part.startswith("api-version="))
-        return parts._replace(path="/v1/realtime", query=query).geturl()
-
-
-class NoKey(RealtimeClient):
-    def headers(self) -> dict[str, str]:
-        return {}
-
-
-class WrongKey(RealtimeClient):
-    def headers(self) -> dict[str, str]:
-        return {"api-key": "not-the-key"}
-
-
-class BetaHeader(RealtimeClient):
-    def headers(self) -> dict[str, str]:
-        return {**super().headers(), "OpenAI-Beta": "realtime=v1"}
 
 
 # What is wrong about the program.
@@ -327,6 +180,29 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "swallows-errors": Fault("never surfaces an error of the service", deaf_to("error")),
         "response-while-active": Fault("sends each response.create twice at once", TwoResponses),
         "mute": Fault("connects and configures, then never sends another event", Mute),
+        "talks-on": Fault("hands on audio of an answer after it was interrupted", TalksOn),
+        "deaf-to-interruption": Fault("never tells of an interruption", deaf_to("interruption")),
+        "never-truncates": Fault(
+            "never says how much of an interrupted answer was heard", truncates(lambda _: None)
+        ),
+        "truncates-past-the-end": Fault(
+            "says that more of an interrupted answer was heard than there was",
+            truncates(lambda event: {**event, "audio_end_ms": event["audio_end_ms"] + 60_000}),
+        ),
+        "sends-silence": Fault("sends silence in place of the user's speech", SendsSilence),
+        "silent-about-failures": Fault("takes a failed response for an empty one", SilentAboutFailures),
+        "silent-about-lost-connections": Fault(
+            "never tells of a lost connection", silent_about("the connection was lost")
+        ),
+        "silent-about-refused-handshakes": Fault(
+            "never tells of a refused handshake", silent_about("the handshake was refused")
+        ),
+        "keeps-deleted-items": Fault("never deletes an item", KeepsDeletedItems),
+        "asks-in-the-conversation": Fault(
+            "asks in the conversation for what is wanted outside it", AsksInTheConversation
+        ),
+        "forgets-the-session": Fault("connects again without instructions and tools", ForgetsTheSession),
+        "forgets-the-history": Fault("connects again without what was said", ForgetsTheHistory),
         "wrong-path": Fault("connects to /v1/realtime, with no api-version", WrongPath),
         "no-key": Fault("connects without a key", NoKey),
         "wrong-key": Fault("connects with another key", WrongKey),
