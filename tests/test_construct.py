@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from harness.bundled import cassettes_folder, scenario_files
-from harness.cassette import Provenance, load_cassette
+from harness.cassette import Close, Provenance, load_cassette
 from harness.construct import construct_cassette, construct_cassettes
 from harness.dialects import Refusal, bundled_dialect, default_dialect_names, judge_client_event
 from harness.exceptions import RecordingFault
 from harness.messages import Side
 from harness.recording import read_recording
-from harness.scenario import Text, load_scenario
+from harness.scenario import Text, Wait, load_scenario
 from tests.cases import SCENARIOS, scenario
 from tests.talk import GA, PREVIEW, assert_orders, assert_valid
 
@@ -107,3 +107,40 @@ def test_a_scenario_that_waits_for_what_never_comes_cannot_be_constructed() -> N
     waiting = replace(whole, steps=(*whole.steps[:3], whole.steps[2]))
     with pytest.raises(RecordingFault, match="says no more"):
         construct_cassette(waiting, bundled_dialect(GA))
+
+
+def test_a_wait_passes_on_the_virtual_clock_and_costs_no_time() -> None:
+    whole = scenario("text-turn")
+    waiting = replace(whole, steps=(*whole.steps[:3], Wait(100.0), *whole.steps[3:]))
+    made = construct_cassette(waiting, bundled_dialect(GA))
+    sent = [one.t for one in made.interactions if one.side is Side.CLIENT]
+    assert sent[0] < 1
+    assert 100 < sent[1] < 101
+
+
+def test_what_ends_the_silence_of_both_is_a_timer_of_the_service() -> None:
+    found = bundled_dialect(GA)
+    made = construct_cassette(scenario("session-expiry"), found)
+    assert made.close == Close("server", 1001, "session_expired")
+    assert max(one.t for one in made.interactions) < found.service.session_seconds
+
+
+def test_a_new_connection_is_a_new_session_with_ids_and_a_time_of_its_own() -> None:
+    first, second = construct_cassettes(scenario("reconnect"), bundled_dialect(GA))
+    ids = [
+        {
+            one.event["session"]["id"]
+            for one in made.interactions
+            if one.event and one.event["type"] == "session.created"
+        }
+        for made in (first, second)
+    ]
+    assert not ids[0] & ids[1]
+    assert second.interactions[0].t < 1
+    assert first.close == second.close == Close("client", 1000)
+
+
+def test_a_cassette_of_a_session_that_only_hears_is_opened_as_one() -> None:
+    made = construct_cassette(scenario("transcription-session"), bundled_dialect(GA))
+    assert dict(made.header.query)["intent"] == "transcription"
+    assert not [one for one in made.interactions if one.event and one.event["type"].startswith("response.")]

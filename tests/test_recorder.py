@@ -28,9 +28,10 @@ def _server(dialect: Dialect, *cassettes: Cassette) -> RealtimeServer:
     """A server that plays one cassette a connection, and the last one from then on."""
     left = list(cassettes)
 
-    def new_playback(_: Opening) -> Playback:
+    def new_playback(opening: Opening) -> Playback:
         cassette = left.pop(0) if len(left) > 1 else left[0]
-        return Playback(dialect, cassette, seed=1, unix_time=int(time.time()))
+        now = int(time.time())
+        return Playback(dialect, cassette, seed=1, unix_time=now, transcription=opening.transcription)
 
     return RealtimeServer(dialect, KEY, new_playback)
 

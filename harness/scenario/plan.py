@@ -116,6 +116,8 @@ class _Planner:
         self.lost: list[_Message] = []
         """What of it a new connection does not know yet."""
         self.restoring = False
+        self.sounds = 0.0
+        """Seconds of sound in the last answer."""
         self.items = 0
         self.places: dict[str, int] = {}
         """Captured names of items to their places in the conversation."""
@@ -236,7 +238,9 @@ class _Planner:
             raise self._not_plannable(step)
         last = self.intents[-1]
         self.intents[-1] = replace(last, answers=last.answers + 1)
-        words = _words(next(self._answers, None))
+        answer = next(self._answers, None)
+        self.sounds = answer.audio.seconds if isinstance(answer, Speech) else 0.0
+        words = _words(answer)
         if words:
             self.said.append(_Message("assistant", words))
 
@@ -259,7 +263,8 @@ class _Planner:
         elif one.type == "input_audio_buffer.timeout_triggered" and self.intents:
             wanted = Plan(self.session or {}, tuple(self.intents)).sessions[-1]
             patience = get_path(wanted, "audio.input.turn_detection.idle_timeout_ms")
-            self._silent(patience / 1000 if isinstance(patience, (int, float)) else 0.0)
+            # Counted from the end of the last answer's sound: that is how long it is in the user's ear.
+            self._silent(self.sounds + (patience / 1000 if isinstance(patience, (int, float)) else 0.0))
 
     def _place(self, one: One) -> None:
         names = [name for name, path in one.capture if path == "item.id"]
