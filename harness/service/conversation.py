@@ -24,7 +24,14 @@ class Conversation:
     _sounds: dict[str, bytes] = field(default_factory=dict)
     """What the user said, for the items made of input audio."""
 
+    _leaving: set[str] = field(default_factory=set)
+    """Items whose deletion is still to be told of: gone for the client, there for an answer under way."""
+
     def position(self, item_id: str) -> int | None:
+        """Where an item is; None where there is none, or it was deleted."""
+        return None if item_id in self._leaving else self._index(item_id)
+
+    def _index(self, item_id: str) -> int | None:
         for index, item in enumerate(self.items):
             if item["id"] == item_id:
                 return index
@@ -32,7 +39,13 @@ class Conversation:
 
     @property
     def last_id(self) -> str | None:
-        return self.items[-1]["id"] if self.items else None
+        return next((item["id"] for item in reversed(self.items) if item["id"] not in self._leaving), None)
+
+    def add_answer(self, item: Json) -> str | None:
+        """Puts an item of the model last, as it is told of; returns the id before it."""
+        before = self.items[-1]["id"] if self.items else None
+        self.items.append(item)
+        return before
 
     @rule(
         "items.previous",
@@ -61,17 +74,23 @@ class Conversation:
 
     def replace(self, item: Json) -> None:
         """The item as it stands at its end; what was truncated in the meantime stays so."""
-        position = self.position(item["id"])
+        position = self._index(item["id"])
         if position is not None:
             self.items[position] = without_transcript(item) if item["id"] in self._truncated else item
 
     def remove(self, item_id: str) -> bool:
-        position = self.position(item_id)
-        if position is None:
+        """Deletes an item, if it is there, as far as the client goes; `forget` is for when that is told of."""
+        if self.position(item_id) is None:
             return False
-        del self.items[position]
+        self._leaving.add(item_id)
         self._sounds.pop(item_id, None)
         return True
+
+    def forget(self, item_id: str) -> None:
+        position = self._index(item_id)
+        if position is not None:
+            del self.items[position]
+        self._leaving.discard(item_id)
 
     @rule(
         "items.truncate.transcript",
@@ -118,7 +137,7 @@ class Conversation:
     )
     def before_done(self, item: Json, given: str | None, *, null_for_second: bool) -> str | None:
         """What `conversation.item.done` says comes before an item."""
-        position = self.position(item["id"])
+        position = self._index(item["id"])
         if position is None:
             return given
         of_model = item.get("role") == "assistant" or item.get("type") == "function_call"
@@ -135,7 +154,8 @@ class Conversation:
     )
     def context(self, given: Iterable[Json] | None) -> tuple[Json, ...]:
         """The items a response is asked with: the conversation's, or those it was given instead."""
-        return tuple(copy.deepcopy(self.items if given is None else list(self._resolved(given))))
+        held = [item for item in self.items if item["id"] not in self._leaving]
+        return tuple(copy.deepcopy(held if given is None else list(self._resolved(given))))
 
     def _resolved(self, given: Iterable[Json]) -> Iterator[Json]:
         for item in given:

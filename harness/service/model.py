@@ -77,6 +77,8 @@ class Service(Sender):
         """The response of the conversation that runs; others run out of band."""
         self._waiting_items: list[tuple[Json, str | None, Origin]] = []
         """Items the client created while a response was active: told of after its end."""
+        self.turn_unanswered = False
+        """A turn ended while the response that it had cut short was not yet done."""
         self.input = InputAudio(self.session)
         self.detector: Detector | None = None
 
@@ -221,8 +223,10 @@ class Service(Sender):
         if type_ == "conversation.item.added" and "previous_item_id" in event:
             item = event["item"]
             if self.conversation.position(item["id"]) is None:
-                result["previous_item_id"] = self.conversation.add(item, None)
-        elif type_ == "conversation.item.done" and event["item"].get("role") != "user":
+                result["previous_item_id"] = self.conversation.add_answer(item)
+        elif type_ == "conversation.item.done" and any(
+            event["item"]["id"] in run.items for run in self.running.values()
+        ):
             result["previous_item_id"] = self.conversation.before_done(
                 event["item"],
                 event.get("previous_item_id"),
@@ -240,6 +244,8 @@ class Service(Sender):
                 made[event["item_id"]] = made.get(event["item_id"], 0) + run.audio_ms - before
         if event["type"] == "conversation.item.done":
             self.conversation.replace(event["item"])
+        elif event["type"] == "conversation.item.deleted":
+            self.conversation.forget(event["item_id"])
         elif event["type"] == "response.done" and run is not None:
             self._response_done(run)
             after_response(self, run, event["response"])
@@ -252,6 +258,9 @@ class Service(Sender):
             for item, after, origin in waiting:
                 gone = after != "root" and self.conversation.position(after or "") is None
                 self.emit_item(item, None if gone else after, origin)
+            if self.turn_unanswered:
+                self.turn_unanswered = False
+                self.respond({}, refused=False, by_service=True)
 
     # Responses.
 

@@ -49,6 +49,8 @@ def test_items_are_removed_and_replaced_by_id() -> None:
     held = conversation("a", "b")
     assert held.remove("a")
     assert not held.remove("a")
+    assert (held.position("a"), held.last_id) == (None, "b")
+    held.forget("a")
     held.replace({"id": "b", "status": "completed"})
     held.replace({"id": "z"})
     assert held.items == [{"id": "b", "status": "completed"}]

@@ -45,6 +45,7 @@ def heard(service: Service, marks: Iterable[Mark]) -> None:
 )
 def _started(service: Service, ms: int) -> None:
     stop_idling(service)
+    service.turn_unanswered = False
     turn = service.input.turn = Turn(service.mint.mint("item"), ms)
     type_ = "input_audio_buffer.speech_started"
     said = {"type": type_, "audio_start_ms": ms, "item_id": turn.item_id}
@@ -78,10 +79,13 @@ def _stopped(service: Service, ms: int) -> None:
     service.committed(length)
     add_spoken_item(service, turn.item_id, taken, service.speech_origin)
     transcribe(service, turn.item_id, length)
+    if not _wants(service, "create_response") or service.only_hears:
+        return
     run = service.running.get(service.active or "")
-    busy = run is not None and not run.ending
-    if _wants(service, "create_response") and not service.only_hears and not busy:
+    if run is None:
         service.respond({}, refused=False, by_service=True)
+    elif run.ending:
+        service.turn_unanswered = True
 
 
 def _wants(service: Service, name: str) -> bool:
