@@ -131,6 +131,11 @@ class Playback(Service):
         if self._stale:
             self._note_unplayed()
 
+    def advance(self, t: float) -> None:
+        super().advance(t)
+        if self._stale:
+            self._note_unplayed()  # an answer may be due to the user's silence
+
     def created(self, item: Json) -> None:
         self._stale = True
         self._done_since.created(item)
