@@ -16,6 +16,7 @@ from pathlib import Path
 from harness import __version__
 from harness.cassette import Cassette, Close, Header, Interaction, Provenance
 from harness.dialects import Dialect
+from harness.dialects.model import DEPLOYMENT
 from harness.documents import write_whole
 from harness.exceptions import FileFault, UsageFault
 from harness.faults import Fault, FaultLine
@@ -44,6 +45,14 @@ class Serving:
     port: int = 0
     log: Path | None = None
     """The cassette of the first connection; `NAME.2.jsonl` and so on are those after it."""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query of a right handshake; a cassette of transcription is dialled for transcription."""
+        rules = self.dialect.handshake
+        intent = {rule.name for rule in rules.query if rule.means == "transcription"}
+        hears = any(intent & dict(cassette.header.query).keys() for cassette in self.cassettes[:1])
+        return dict(rules.right_query(DEPLOYMENT, transcription=hears))
 
 
 @dataclass(frozen=True)
@@ -213,6 +222,7 @@ def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service
                 seed=opening.number,
                 unix_time=now,
                 model=opening.model,
+                transcription=opening.transcription,
                 faults=faults.connected(),
             )
         service.tap = Tap(opening.number)

@@ -41,13 +41,10 @@ def run(options: argparse.Namespace) -> int:
 async def show(serving: Serving, screen: Screen, *, from_variable: bool) -> None:
     """Serves until it is cancelled, and shows what happens."""
     screen.clean = Redactor((serving.key,)).text
-    story = Story(serving.dialect, screen.put, replays=bool(serving.cassettes))
+    story = Story(serving, screen.put)
 
     def ready(server: RealtimeServer) -> None:
-        what = _what(serving)
-        for line in start_lines(
-            serving.dialect, server.origin, serving.key, what, from_variable=from_variable
-        ):
+        for line in start_lines(serving, server.origin, _what(serving), from_variable=from_variable):
             screen.put(line, as_is=True)
 
     await serve(serving, story.tell, ready, story.rest)

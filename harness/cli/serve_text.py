@@ -9,12 +9,10 @@ from urllib.parse import urlencode
 
 from harness.checks.refusals import refusal_finding
 from harness.cli.crossing_text import STREAMS, arrow, content, is_routine, name_of, shown, stream_of, streamed
-from harness.dialects import Dialect
-from harness.dialects.model import DEPLOYMENT
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
-from harness.serving import Closed, Crossed, Happening, Opened, Struck, TurnedAway
+from harness.serving import Closed, Crossed, Happening, Opened, Serving, Struck, TurnedAway
 
 Part = tuple[str, str]
 """Text and its style."""
@@ -31,16 +29,16 @@ _ROW_REST = 0.4
 _INDENT = " " * 18
 
 
-def start_lines(dialect: Dialect, origin: str, key: str, what: str, *, from_variable: bool) -> Iterator[Line]:
+def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool) -> Iterator[Line]:
     """The block at the start; what it says can be copied. A key out of the environment stays there."""
-    query = dict(dialect.handshake.right_query(DEPLOYMENT))
+    dialect, key, query = serving.dialect, serving.key, serving.query
     path = dialect.handshake.path
     base = f"{origin}{path.removesuffix('/realtime')}"
     azure = "api-key-header" in dialect.handshake.auth
     word = f"${KEY_VARIABLE}" if from_variable else key
     name = "AZURE_OPENAI" if azure else "OPENAI"
     address = f"{name}_ENDPOINT={origin}" if azure else f"{name}_BASE_URL={base}"
-    yield [("serving ", "bold"), (what, ""), (" as ", "bold"), (dialect.title, "")]
+    yield [("serving ", "bold"), (what, ""), (" as ", "bold"), (f"{dialect.name}, {dialect.title}", "")]
     yield []
     yield _labelled("url", f"{origin.replace('http://', 'ws://')}{path}?{urlencode(query)}")
     yield _labelled("key", word)
@@ -55,8 +53,9 @@ def start_lines(dialect: Dialect, origin: str, key: str, what: str, *, from_vari
 
 def _python(query: dict[str, str], origin: str, base: str, key: str) -> Iterator[str]:
     """How the `openai` package gets there, where it has a way."""
+    more = "" if "intent" not in query else f', extra_query={{"intent": "{query["intent"]}"}}'
     if "api-version" not in query:
-        model, where = query["model"], "client.realtime"
+        model, where = query.get("model", ""), "client.realtime"
         yield f'client = AsyncOpenAI(base_url="{base}", api_key={key})'
     elif "deployment" in query:
         model, where = query["deployment"], "client.beta.realtime"
@@ -64,7 +63,7 @@ def _python(query: dict[str, str], origin: str, base: str, key: str) -> Iterator
         yield f'    websocket_base_url="{base.replace("http://", "ws://")}", api_key={key})'
     else:
         return
-    yield f'async with {where}.connect(model="{model}") as connection: ...'
+    yield f'async with {where}.connect(model="{model}"{more}) as connection: ...'
 
 
 def _labelled(label: str, text: str) -> Line:
@@ -85,10 +84,11 @@ class _Row:
 class Story:
     """Turns what happens into lines; rows of deltas and appends become one line each."""
 
-    def __init__(self, dialect: Dialect, put: Callable[[Line], None], *, replays: bool) -> None:
-        self._dialect = dialect
+    def __init__(self, serving: Serving, put: Callable[[Line], None]) -> None:
+        self._dialect = serving.dialect
+        self._query = serving.query
         self._put = put
-        self._replays = replays
+        self._replays = bool(serving.cassettes)
         self._rows: dict[int, dict[str, _Row]] = {}
         """By connection: rows that go on, by their stream."""
 
@@ -136,7 +136,7 @@ class Story:
         rules = self._dialect.handshake
         if refusal == "wrong_key":
             return f"the key that is shown at the start, as {' or '.join(rules.auth)}"
-        return f"{rules.path}?{urlencode(dict(rules.right_query(DEPLOYMENT)))}"
+        return f"{rules.path}?{urlencode(self._query)}"
 
     def _crossed(self, crossed: Crossed) -> None:
         stream = stream_of(crossed.entry)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI
+from openai import AsyncAzureOpenAI, AsyncOpenAI
 from rich.console import Console
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -205,6 +205,34 @@ async def test_a_session_of_transcription_is_served(script: str) -> None:
     assert "“Is it raining?”" in said
 
 
+def python_of(start: str) -> str:
+    """What the block at the start says to type, as a coroutine that returns the first event."""
+    block = re.search(r"^  python  (.+?)^  stop", start, re.MULTILINE | re.DOTALL)
+    assert block is not None, start
+    lines = [line.strip() for line in block[1].splitlines()]
+    lines[-1] = lines[-1].replace("...", "return await connection.recv()")
+    return "async def first():\n" + "\n".join(f"    {line}" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--model",),
+        ("--model", "-d", PREVIEW),
+        ("--model", "-d", "azure-2025-08-28"),
+        ("--model", "-d", "openai-ga"),
+        ("--model", "-d", "openai-beta"),
+        (str(cassettes_folder() / GA / "transcription-session.jsonl"),),
+    ],
+    ids=str,
+)
+async def test_the_python_that_is_shown_connects(arguments: tuple[str, ...]) -> None:
+    async with served(*arguments) as running:
+        names: dict[str, Any] = {"AsyncOpenAI": AsyncOpenAI, "AsyncAzureOpenAI": AsyncAzureOpenAI}
+        exec(python_of(running.said), names)
+        assert (await names["first"]()).type == "session.created"
+
+
 # What is shown.
 
 
@@ -369,7 +397,7 @@ def test_the_script_of_the_document_loads_and_every_key_is_in_it(tmp_path: Path)
     (block,) = re.findall(r"```yaml\n(.+?)```", document(), re.DOTALL)
     (tmp_path / "model.yaml").write_text(block, encoding="utf-8")
     assert len(load_model_script(tmp_path / "model.yaml").entries) == 5
-    assert load_model_script(ROOT / "docs" / "model.yaml").entries
+    assert main(["validate", str(ROOT / "docs" / "model.yaml")]) == 0
     schema = bundled_schema("model").schema
     names = [
         schema,

@@ -1,0 +1,65 @@
+"""One line for each message, whatever a peer sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.bundled import cassettes_folder
+from harness.cassette import load_cassette
+from harness.cli.crossing_text import content, name_of, shown
+from harness.messages import Json, Side
+from harness.service import Entry
+from tests.talk import GA
+
+FIELDS = ("session", "response", "item", "part", "error", "delta", "audio", "text", "transcript", "arguments")
+
+EVENTS = sorted(
+    {
+        interaction.event["type"]
+        for path in (cassettes_folder() / GA).glob("*.jsonl")
+        for interaction in load_cassette(path).interactions
+        if interaction.event is not None
+    }
+)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "content", "tools", "audio", "output", "input", "status", "name", "text"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def entry(event: Json) -> Entry:
+    return Entry(0, 0.0, Side.CLIENT, event, (event,))
+
+
+@given(type_=st.sampled_from(EVENTS), fields=st.dictionaries(st.sampled_from(FIELDS), values), session=values)
+def test_whatever_an_event_holds_it_is_one_line_that_a_terminal_does_not_obey(
+    type_: str, fields: Json, session: Any
+) -> None:
+    told = entry({**fields, "type": type_})
+    line = f"{name_of(told)} {content(told, session if isinstance(session, dict) else {})}"
+    assert line.isprintable()
+    assert len(line) < 1000
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[31mred", "\u202eright to left", "\ud800", "\r"])
+def test_text_that_would_command_a_terminal_is_made_harmless(text: str) -> None:
+    assert shown(text).isprintable()
+
+
+def test_a_value_that_is_too_long_is_cut() -> None:
+    assert shown("x" * 500) == "x" * 159 + "…"
