@@ -79,7 +79,7 @@ class Conversation:
             self.items[position] = without_transcript(item) if item["id"] in self._truncated else item
 
     def remove(self, item_id: str) -> bool:
-        """Deletes an item, if it is there, as far as the client goes; `forget` is for when that is told of."""
+        """Deletes an item, if there is one, as the client sees it; `forget` does when that is told of."""
         if self.position(item_id) is None:
             return False
         self._leaving.add(item_id)
