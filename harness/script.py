@@ -160,6 +160,9 @@ class ScriptedClient:
         )
 
     def _wire_events(self, step: Send) -> Iterator[Json]:
+        if step.wire is not None and self.dialect.name in (self.scenario.dialects or ()):
+            yield step.resolved_wire(self.bindings) or {}
+            return
         event = step.resolved(self.bindings)
         chunks: list[Json] = [event]
         if step.audio is not None:

@@ -49,10 +49,12 @@ class Hearing:
         self._ends = 0
         """Turns that ended and were not committed yet."""
 
-    def listen(self, format_: str, other: Detector | None) -> None:
+    def listen(self, format_: str, clock_ms: float, other: Detector | None) -> None:
         """Goes on in an input format, with another detector for what the recording does not tell."""
         self._loudness = Loudness(format_)
-        self._frames_ms = self._served
+        self._frames_ms = self._served = clock_ms
+        if self._speaking:
+            self._end()
         self._other, self._other_speaking = other, False
 
     @property

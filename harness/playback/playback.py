@@ -37,6 +37,7 @@ from harness.recording import (
     without_ids,
 )
 from harness.service import Origin, Outgoing, ResponseRequest, Service, Supplied, Supply
+from harness.service.agenda import Queued
 from harness.service.effective import merged_session
 from harness.service.model import STOCK_ANSWER
 from harness.service.speech import Detector
@@ -92,6 +93,11 @@ class Playback(Service):
         self._updated = False
         self._own_model = model is not None
         self._parted = False
+        self._settling: str | None = None
+        self._of_recording: set[str] = set()
+        """The responses that are answers of the recording."""
+        self._timeouts = 0
+        self._idled = False
         self._stale = True
         """Something happened that may let a barrier fall."""
         self._take_recorded_session()
@@ -100,9 +106,15 @@ class Playback(Service):
     def _take_recorded_session(self) -> None:
         recording = self.recording
         said = recording.created or (recording.updated[0] if self._joins and recording.updated else None)
-        for key, value in (said.session if said else {}).items():
-            if key not in _OF_THE_SESSION and not (key == "model" and self._own_model):
-                self.session[key] = copy.deepcopy(value)
+        if said is None:
+            return
+        own = {key for key in self.session if key in _OF_THE_SESSION or (key == "model" and self._own_model)}
+        session = {
+            key: self.session[key] if key in own else copy.deepcopy(value)
+            for key, value in said.session.items()
+        }
+        self.session.clear()
+        self.session.update({**session, "id": session.get("id") or self.mint.mint("sess")})
 
     @property
     def _joins(self) -> bool:
@@ -114,10 +126,7 @@ class Playback(Service):
 
     def start(self) -> None:
         """The connection is open; the recorded first event comes first."""
-        if self._joins:
-            self.detector = self.new_detector()
-        else:
-            self.open(Origin.RECORDED if self.recording.created is not None else Origin.MODELLED)
+        self.open(Origin.RECORDED if self.recording.created is not None else Origin.MODELLED)
 
     @property
     def remaining(self) -> tuple[RecordedAnswer, ...]:
@@ -189,6 +198,10 @@ class Playback(Service):
 
     def emit(self, event: Json, **how: Any) -> None:
         type_ = event["type"]
+        if type_ == "session.created" and self._joins:
+            return
+        if type_ == "rate_limits.updated" and self._settling in self._of_recording:
+            return  # the recording says by itself whether it tells of them
         if type_ == "session.created" and self.recording.created is not None:
             how["prepared"] = self._rebased(self.recording.created)
         elif type_ == "session.updated":
@@ -208,6 +221,12 @@ class Playback(Service):
                 event = closing.event
                 how.update(origin=Origin.RECORDED, prepared=closing.prepared)
         super().emit(event, **how)
+
+    def settle(self, queued: Queued, event: Json) -> None:
+        self._settling = queued.response_id
+        super().settle(queued, event)
+        self._settling = None
+        self._stale = self._stale or bool(self._cut)
 
     def _rebased(self, said: Session) -> Rebased:
         return Rebased(self._scratch, said.event, said.wire, self._ids)
@@ -236,12 +255,19 @@ class Playback(Service):
         if not self.recording.turns or not isinstance(detection, dict):
             return other
         format_ = get_path(self.session, "audio.input.format.type")
-        self._hearing.listen(format_ if isinstance(format_, str) else "", other)
+        self._hearing.listen(format_ if isinstance(format_, str) else "", self.input.clock_ms, other)
         return self._hearing
 
     def speech_origin(self, type_: str) -> Origin:
         if type_.startswith("conversation.item.input_audio_transcription."):
             return self._transcribed
+        if type_ == "input_audio_buffer.timeout_triggered":
+            self._timeouts += 1
+            self._idled = True
+        elif type_ == "input_audio_buffer.speech_started":
+            self._idled = False
+        if self._idled:
+            return Origin.RECORDED if self._timeouts <= self.recording.timeouts else Origin.MODELLED
         return Origin.RECORDED if self._hearing.replaying else Origin.MODELLED
 
     def transcription(self, item_id: str, ms: float) -> Iterable[Supplied]:
@@ -288,6 +314,7 @@ class Playback(Service):
     def _recorded(self, answer: RecordedAnswer, request: ResponseRequest) -> Supply:
         self.played.append(answer)
         self._stale = True
+        self._of_recording.add(request.frame.response_id)
         wanted = answer.response.get("output_modalities")
         fits = wanted is None or wanted == request.frame.session.get("output_modalities")
         if not fits and self.counterfactual is None:
@@ -308,6 +335,9 @@ class Playback(Service):
 
     def pop(self, until: float | None = None) -> Outgoing | None:
         outgoing = super().pop(until)
+        if outgoing is None and until is None and self._silence_is_next():
+            self.advance(self.agenda.next_timer or self.t)
+            outgoing = super().pop(until)
         if outgoing is None and self._parts():
             self._parted = True
             for line in self.recording.parting:
@@ -319,6 +349,17 @@ class Playback(Service):
             self._note_unplayed()
             outgoing = super().pop(until)
         return outgoing
+
+    def _silence_is_next(self) -> bool:
+        """Whether the recorded user was silent now, and nobody wants to wait as long as the service did."""
+        if not self.quiet or self.running or not self.remaining or self._timeouts >= self.recording.timeouts:
+            return False
+        barrier = self.remaining[0].barrier
+        detection = get_path(self.session, "audio.input.turn_detection") or {}
+        patience, due = detection.get("idle_timeout_ms"), self.agenda.next_timer
+        if not barrier.of_silence or patience is None or due is None:
+            return False
+        return due - self.t < self.dialect.service.session_seconds / 2
 
     def _parts(self) -> bool:
         """Whether the recorded service ended the connection now: all before it was said and heard."""

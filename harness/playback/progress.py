@@ -43,7 +43,7 @@ class Progress:
         missing = [call for call in barrier.outputs if ids.get(call, call) not in self.outputs]
         if missing:
             return f"the result of {len(missing)} call(s)"
-        if barrier.by_service and not (barrier.turns or barrier.audio_ms or by_service):
+        if barrier.of_silence and not by_service:
             return "the user's silence"
         if not self._turns_heard(barrier):
             return f"{barrier.turns - self.turns} more turn(s) of speech"

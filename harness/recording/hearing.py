@@ -34,8 +34,11 @@ class Hearing:
         self._appends = 0
         self._speech: list[_Speech] = []
         self._pending = 0
-        """Commits of the client, and of the user's silence, that were not acknowledged yet."""
+        """Commits of the client that were not acknowledged yet."""
         self.by_hand = 0
+        self.timeouts = 0
+        self._silent: set[str] = set()
+        """Items that are the user's silence."""
         self._committed: list[tuple[str, float]] = []
         self._heard: dict[str, list[Line]] = {}
 
@@ -75,8 +78,9 @@ class Hearing:
             last.end_ms = float(event["audio_end_ms"])
             last.bytes, last.appends, last.held_ms = len(self._stream), self._appends, self._ms
         elif type_ == "input_audio_buffer.timeout_triggered":
-            self._pending += 1  # what is committed then is silence, and no turn
-        elif type_ == "input_audio_buffer.committed":
+            self.timeouts += 1
+            self._silent.add(_text(event["item_id"]))
+        elif type_ == "input_audio_buffer.committed" and event["item_id"] not in self._silent:
             self._committed.append((_text(event["item_id"]), line.t))
             if self._pending:
                 self._pending -= 1

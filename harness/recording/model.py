@@ -49,6 +49,11 @@ class Barrier:
     by_service: bool = False
     """Nobody asked for the answer: a turn of speech or the user's silence led to it."""
 
+    @property
+    def of_silence(self) -> bool:
+        """It is the user's silence that leads to the answer."""
+        return self.by_service and not (self.turns or self.audio_ms)
+
     def __str__(self) -> str:
         needs = [] if self.by_service else ["response.create"]
         if self.user_items:
@@ -260,6 +265,8 @@ class Recording:
     close: Close = field(default=Close("nobody", None))
     before_close: tuple[Barrier, tuple[Json, ...]] = (Barrier(0, (), 0, by_service=True), ())
     """What the client did after the last answer, before the connection ended."""
+    timeouts: int = 0
+    """How often the service lost its patience with a silent user."""
     left_unanswered: bool = False
     """The client asked for an answer that never began."""
     sideband: bool = False

@@ -119,6 +119,7 @@ class _Reader:
             parting=tuple(self._parting),
             close=cassette.close,
             before_close=(since.barrier(by_service=True), since.needed()),
+            timeouts=self._hearing.timeouts,
             left_unanswered=bool(self._asked),
             sideband=self._created is None and "call_id" in dict(cassette.header.query),
         )

@@ -33,8 +33,9 @@ AFTERMATH = 0.2
 
 def scenario_of(cassette: Cassette, dialect: Dialect) -> Scenario:
     """The scenario that a cassette is a recording of, as far as a recording shows it."""
-    events = list(_canonical(cassette, dialect))
-    teller = _Teller(events)
+    told = list(_canonical(cassette, dialect))
+    events = [(side, event) for side, event, _ in told]
+    teller = _Teller(events, [wire for _, _, wire in told])
     steps = list(teller.steps())
     if any(side is Side.SERVER and _floats(event) for side, event in events):
         steps.append(Wait(AFTERMATH))
@@ -66,12 +67,12 @@ def scenario_of(cassette: Cassette, dialect: Dialect) -> Scenario:
 _Events = list[tuple[Side, Json]]
 
 
-def _canonical(cassette: Cassette, dialect: Dialect) -> Iterator[tuple[Side, Json]]:
+def _canonical(cassette: Cassette, dialect: Dialect) -> Iterator[tuple[Side, Json, Json]]:
     translator = Translator(dialect)
     for interaction in cassette.interactions:
         if interaction.event is not None:
             for event in translator.to_canonical(interaction.side, interaction.event).events:
-                yield interaction.side, event
+                yield interaction.side, event, interaction.event
 
 
 def _floats(event: Json) -> bool:
@@ -81,8 +82,9 @@ def _floats(event: Json) -> bool:
 class _Teller:
     """Goes through a recording once; ids of the service that the client uses become captured names."""
 
-    def __init__(self, events: _Events) -> None:
+    def __init__(self, events: _Events, wires: list[Json]) -> None:
         self._events = events
+        self._wires = wires
         used = {text for side, event in events if side is Side.CLIENT for text in _texts(event)}
         self._names: dict[str, str] = {}
         for side, event in events:
@@ -99,7 +101,7 @@ class _Teller:
     def steps(self) -> Iterator[Step]:
         expected: list[One] = []
         sound: list[bytes] = []
-        for side, event in self._events:
+        for (side, event), wire in zip(self._events, self._wires, strict=True):
             pcm = _pcm(event) if side is Side.CLIENT else None
             if sound and pcm is None:
                 yield _spoken(sound)
@@ -114,7 +116,7 @@ class _Teller:
             if pcm is not None:
                 sound.append(pcm)
             else:
-                yield Send(self._named(event))
+                yield Send(self._named(event), wire=self._named(wire))
         if sound:
             yield _spoken(sound)
         if expected:

@@ -114,14 +114,22 @@ Answer = Speech | Text | Call | Incomplete | Cut | Several | Failure
 
 @dataclass(frozen=True)
 class Send:
-    """A client event. `$name` strings in it stand for captured values; `audio` is its audio, if any."""
+    """A client event. `$name` strings in it stand for captured values; `audio` is its audio, if any.
+
+    `wire` is the event as a recorded client wrote it, where that is more than canonical form holds.
+    """
 
     event: Json
     audio: Audio | None = None
+    wire: Json | None = None
 
     def resolved(self, bindings: Mapping[str, Any]) -> Json:
         """The event with captured values put in."""
         return _resolve(self.event, bindings)  # type: ignore[no-any-return]
+
+    def resolved_wire(self, bindings: Mapping[str, Any]) -> Json | None:
+        """The event as recorded, with captured values put in."""
+        return _resolve(self.wire, bindings)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

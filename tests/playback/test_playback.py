@@ -206,6 +206,7 @@ def test_a_fifth_of_the_audio_may_be_missing_and_no_more(dialect: str) -> None:
 @both
 def test_what_was_said_before_an_answer_too_many_still_counts(dialect: str) -> None:
     session = replay(dialect, "audio-turn")
+    configure(session, "audio-turn")
     pcm = question("audio-turn")
     half = len(pcm) // 4 * 2
     for part in (pcm[:half], pcm[half:]):

@@ -1,0 +1,91 @@
+"""Published captures: imported, replayed over a real socket, recorded again, and compared."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.cassette import Cassette, load_cassette
+from harness.diff import diff_sessions, text_lines
+from harness.dialects import Dialect, bundled_dialect
+from harness.logs import carry, read_log
+from harness.playback import Playback
+from harness.recorder import Target, record
+from harness.recording import recording_of, scenario_of
+from harness.server import Opening, RealtimeServer
+from harness.service import Origin
+
+KEY = "key-0123456789abcdef"
+
+CAPTURES = {
+    "azure-ws-audio-in-server-vad-transcribes": "azure-v1",
+    "azure-ws-message-history-seeding": "azure-v1",
+    "azure-ws-text-in-audio-out-turn": "azure-v1",
+    "azure-ws-tool-call-round": "azure-v1",
+    "parity-ws-history-seeding-parity-azure-current": "azure-v1",
+    "azure-voice-live-ws-audio-in-server-vad-turn": "azure-voice-live",
+    "azure-voice-live-ws-text-in-audio-out-turn": "azure-voice-live",
+    "azure-voice-live-ws-text-output-modality-returns-text": "azure-voice-live",
+    "openai-ws-audio-in-server-vad-turn": "openai-ga",
+    "openai-ws-message-history-seeding": "openai-ga",
+    "openai-ws-sideband-webrtc-sideband-text-turn": "openai-ga",
+    "openai-ws-text-in-audio-out-turn": "openai-ga",
+    "parity-ws-text-tool-round-parity-openai-current": "openai-ga",
+}
+
+SIDEBAND = "wss://api.openai.com/v1/realtime?call_id=rtc_u0_E4TeWIkEAnw5DOa1vyO18"
+"""The capture does not say its URL; that it joined a call is what its file name says."""
+
+each = pytest.mark.parametrize("name", CAPTURES)
+
+
+def imported(name: str, folder: Path) -> Path:
+    """The capture as `import` makes a cassette of it, in a file."""
+    captures = os.environ.get("REALTIME_HARNESS_CAPTURES")
+    if not captures:
+        pytest.skip("REALTIME_HARNESS_CAPTURES names no folder of captures")
+    log = read_log(Path(captures) / f"{name}.jsonl")
+    if "sideband" in name:
+        log = replace(log, url=SIDEBAND)
+    carried = carry(log, bundled_dialect(CAPTURES[name]), "a published capture")
+    assert carried.left_out == ()
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(line + "\n" for line in carried.cassette.lines()), encoding="utf-8")
+    return path
+
+
+def differences(a: Path, b: Path) -> list[str]:
+    diff = diff_sessions(replace(read_log(a), close=None), replace(read_log(b), close=None))
+    return [] if diff.same else list(text_lines(diff))
+
+
+async def performed(cassette: Cassette, dialect: Dialect, path: Path) -> list[Playback]:
+    """The cassette's own client, performed again against the server that replays it."""
+    played: list[Playback] = []
+
+    def new_playback(_: Opening) -> Playback:
+        played.append(Playback(dialect, cassette, seed=1, unix_time=int(time.time())))
+        return played[-1]
+
+    query = "&".join(f"{key}={value}" for key, value in cassette.header.query)
+    async with RealtimeServer(dialect, KEY, new_playback) as server:
+        target = Target(f"{server.origin}{cassette.header.path}?{query}", KEY, dialect)
+        await record(scenario_of(cassette, dialect), target, path)
+    return played
+
+
+@each
+async def test_a_capture_comes_back_the_same_but_for_ids_and_times(name: str, tmp_path: Path) -> None:
+    dialect = bundled_dialect(CAPTURES[name])
+    source = imported(name, tmp_path)
+
+    (playback,) = await performed(load_cassette(source), dialect, tmp_path / "again.jsonl")
+
+    assert differences(source, tmp_path / "again.jsonl") == []
+    assert playback.exchange.unplayed == []
+    assert {entry.origin for entry in playback.exchange.server_entries()} == {Origin.RECORDED}
