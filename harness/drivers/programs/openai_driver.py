@@ -12,145 +12,20 @@ import asyncio
 import base64
 import contextlib
 import json
-import ssl
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import openai
-from driver_runtime import Driver, Endpoint, Json, Start, Tool, run
-from openai import AsyncAzureOpenAI, AsyncOpenAI
+from driver_runtime import Driver, Json, Start, Tool, run
+from openai_namespaces import Beta, Current, Namespace, attribute, connection_manager
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 PATIENCE = 4.0
 """Seconds without an event after which a turn is taken to be over."""
 TRANSCRIPT_PATIENCE = 1.0
-
-
-class Namespace(Protocol):
-    """What the two namespaces of the package differ in."""
-
-    transcript: str
-    audio: str
-    text: str
-    items: tuple[str, ...]
-
-    def session(self, wanted: Json) -> Json: ...
-
-    def detection(self, session: Any) -> Any: ...
-
-    def transcription(self, session: Any) -> Any: ...
-
-
-def attribute(value: Any, *names: str) -> Any:
-    """A nested attribute; the package's types make every step of the way optional."""
-    for name in names:
-        value = getattr(value, name, None)
-    return value
-
-
-class Current:
-    """`client.realtime`: GA."""
-
-    transcript = "response.output_audio_transcript.delta"
-    audio = "response.output_audio.delta"
-    text = "response.output_text.delta"
-    items: tuple[str, ...] = ("conversation.item.done",)
-
-    def session(self, wanted: Json) -> Json:
-        session = dict(wanted, type="realtime")
-        session.pop("temperature", None)
-        return session
-
-    def detection(self, session: Any) -> Any:
-        return attribute(session, "audio", "input", "turn_detection")
-
-    def transcription(self, session: Any) -> Any:
-        return attribute(session, "audio", "input", "transcription")
-
-
-class Beta:
-    """`client.beta.realtime`: the preview."""
-
-    transcript = "response.audio_transcript.delta"
-    audio = "response.audio.delta"
-    text = "response.text.delta"
-    items: tuple[str, ...] = ("conversation.item.created", "response.output_item.done")
-
-    def session(self, wanted: Json) -> Json:
-        session: Json = {}
-        for name in ("instructions", "tools", "tool_choice", "temperature"):
-            if name in wanted:
-                session[name] = wanted[name]
-        if "output_modalities" in wanted:
-            session["modalities"] = ["text"] if wanted["output_modalities"] == ["text"] else ["text", "audio"]
-        if "max_output_tokens" in wanted:
-            session["max_response_output_tokens"] = wanted["max_output_tokens"]
-        audio = wanted.get("audio") or {}
-        session.update(self._heard(audio.get("input") or {}))
-        session.update(self._spoken(audio.get("output") or {}))
-        return session
-
-    def _heard(self, audio: Json) -> Json:
-        session: Json = {}
-        if "format" in audio:
-            session["input_audio_format"] = self._format(audio["format"])
-        if "transcription" in audio:
-            session["input_audio_transcription"] = audio["transcription"]
-        if "noise_reduction" in audio:
-            session["input_audio_noise_reduction"] = audio["noise_reduction"]
-        if "turn_detection" in audio:
-            session["turn_detection"] = self._detection(audio["turn_detection"])
-        return session
-
-    def _spoken(self, audio: Json) -> Json:
-        session: Json = {}
-        if "format" in audio:
-            session["output_audio_format"] = self._format(audio["format"])
-        if "voice" in audio:
-            session["voice"] = audio["voice"]
-        if "speed" in audio:
-            session["speed"] = audio["speed"]
-        return session
-
-    def _detection(self, wanted: Json | None) -> Json | None:
-        """`idle_timeout_ms` came with GA."""
-        if wanted is None:
-            return None
-        return {name: value for name, value in wanted.items() if name != "idle_timeout_ms"}
-
-    def _format(self, wanted: Json) -> str:
-        return {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}[wanted["type"]]
-
-    def detection(self, session: Any) -> Any:
-        return attribute(session, "turn_detection")
-
-    def transcription(self, session: Any) -> Any:
-        return attribute(session, "input_audio_transcription")
-
-
-def connection_manager(endpoint: Endpoint) -> Any:
-    """The package's own way to the endpoint; it appends `/realtime` to a base URL itself."""
-    base = endpoint.origin + endpoint.path.removesuffix("/realtime")
-    query = dict(endpoint.query)
-    options: Any = {}
-    if endpoint.ca_file:
-        options["ssl"] = ssl.create_default_context(cafile=endpoint.ca_file)
-    if "api-version" not in query:
-        client = AsyncOpenAI(api_key=endpoint.key, base_url=base)
-        model = query.pop("model", "")
-        return client.realtime.connect(model=model, extra_query=query, websocket_connection_options=options)
-    azure = AsyncAzureOpenAI(
-        api_key=endpoint.key,
-        api_version=query.pop("api-version"),
-        azure_endpoint=endpoint.origin,
-        # Given only an endpoint, the package insists on TLS.
-        websocket_base_url=base.replace("http", "ws", 1),
-    )
-    deployment = query.pop("deployment", None) or query.pop("model", "")
-    return azure.beta.realtime.connect(
-        model=deployment, extra_query=query, websocket_connection_options=options
-    )
+EDITED = (".retrieved", ".deleted", ".truncated")
 
 
 class Waiting:
@@ -162,12 +37,51 @@ class Waiting:
         self.committed = asyncio.Event()
         self.transcribed = asyncio.Event()
         self.turn_over = asyncio.Event()
+        self.item_came = asyncio.Event()
+        self.edited = asyncio.Event()
+
+
+class History:
+    """The items the service told of, in their order, and who said what in them, as far as it is words."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.said: dict[str, tuple[str, str]] = {}
+
+    def note(self, item: Any) -> None:
+        if item.id not in self.ids:
+            self.ids.append(item.id)
+        self.complete(item)
+
+    def complete(self, item: Any) -> None:
+        """Puts in what an item says in the end; one that is not of the conversation stays out."""
+        if item.type != "message" or item.id not in self.ids:
+            return
+        parts = item.content or []
+        words = "".join(attribute(part, "text") or attribute(part, "transcript") or "" for part in parts)
+        if words:
+            self.said[item.id] = (item.role, words)
+
+    def words(self) -> list[tuple[str, str]]:
+        return [self.said[item_id] for item_id in self.ids if item_id in self.said]
+
+
+class Loudspeaker:
+    """Plays one answer in real time, as far as it came."""
+
+    def __init__(self, item_id: str, part: int) -> None:
+        self.item_id, self.part = item_id, part
+        self.began, self.received = time.monotonic(), 0.0
+
+    @property
+    def played_ms(self) -> int:
+        return int(min(time.monotonic() - self.began, self.received) * 1000)
 
 
 class OpenAIDriver(Driver):
     name = "openai"
     version = openai.__version__
-    intents = ("say", "speak", "update", "close")
+    intents = ("say", "speak", "update", "interrupt", "seed", "edit", "respond", "reconnect", "close")
     observes = (
         "text",
         "audio",
@@ -191,6 +105,11 @@ class OpenAIDriver(Driver):
         self.connection: Any = None
         self.reading: asyncio.Task[None] | None = None
         self.session: Any = None
+        self.wanted: Json = {}
+        """What the session was asked to be, as far as it was granted."""
+        self.asked: Json = {}
+        self.history = History()
+        self.playing: Loudspeaker | None = None
         self.tools: tuple[Tool, ...] = ()
         self.calls: list[Any] = []
         self.seen: set[str] = set()
@@ -199,37 +118,93 @@ class OpenAIDriver(Driver):
 
     async def start(self, start: Start) -> None:
         self.waiting = Waiting()
+        self.endpoint = start.endpoint
         self.tools = start.tools
         self.namespace = Beta() if "api-version" in start.endpoint.query else Current()
-        try:
-            self.connection = await connection_manager(start.endpoint).enter()
-        except InvalidStatus as refusal:
-            status = refusal.response.status_code
-            message = f"the handshake was refused: HTTP {status}"
-            self.notices.observe("error", message=message, code=str(status))
+        if not await self._connect():
             return
-        except (OSError, openai.OpenAIError) as failure:
-            self.notices.observe("error", message=f"cannot connect: {failure}", code=None)
-            return
-        self.reading = asyncio.create_task(self._read())
-        await self._reached(self.waiting.created)
         wanted = dict(start.session)
         if start.tools and "tools" not in wanted:
             wanted["tools"] = [tool.definition for tool in start.tools]
         if wanted:
             await self.update(wanted)
 
+    async def _connect(self) -> bool:
+        try:
+            self.connection = await connection_manager(self.endpoint).enter()
+        except InvalidStatus as refusal:
+            status = refusal.response.status_code
+            message = f"the handshake was refused: HTTP {status}"
+            self.notices.observe("error", message=message, code=str(status))
+            return False
+        except (OSError, openai.OpenAIError) as failure:
+            self.notices.observe("error", message=f"cannot connect: {failure}", code=None)
+            return False
+        self.reading = asyncio.create_task(self._read())
+        await self._reached(self.waiting.created)
+        return True
+
+    async def reconnect(self) -> None:
+        """What a user of the package writes: it has nothing of its own that comes back."""
+        said = self.history.words()
+        if self.reading is not None:
+            await asyncio.wait({self.reading}, timeout=PATIENCE)
+        self.waiting, self.history = Waiting(), History()
+        self.calls, self.playing, self.connection = [], None, None
+        if await self._connect():
+            if self.wanted:
+                await self.update(self.wanted)
+            await self.seed([{"role": role, "text": text} for role, text in said])
+
     async def update(self, session: Json) -> None:
         self.waiting.configured.clear()
-        await self._sent(
-            lambda connection: connection.session.update(session=self.namespace.session(session))
-        )
+        self.asked = session
+        await self._sent(lambda connection: self.namespace.configure(connection, session))
         await self._reached(self.waiting.configured)
+
+    async def seed(self, messages: list[Json]) -> None:
+        for message in messages:
+            self.waiting.item_came.clear()
+            await self._write(message["role"], message["text"])
+            await self._reached(self.waiting.item_came)
+
+    async def _write(self, role: str, text: str) -> None:
+        part = {"type": self.namespace.said if role == "assistant" else "input_text", "text": text}
+        item = {"type": "message", "role": role, "content": [part]}
+        await self._sent(lambda connection: connection.conversation.item.create(item=item))
+
+    async def edit(self, action: str, item: int, audio_end_ms: int | None = None) -> None:
+        item_id = self.history.ids[item]
+        self.waiting.edited.clear()
+        if action == "retrieve":
+            await self._sent(lambda connection: connection.conversation.item.retrieve(item_id=item_id))
+        elif action == "delete":
+            await self._sent(lambda connection: connection.conversation.item.delete(item_id=item_id))
+        else:
+            await self._truncate(item_id, 0, audio_end_ms or 0)
+        await self._reached(self.waiting.edited)
+
+    async def _truncate(self, item_id: str, part: int, ms: int) -> None:
+        await self._sent(
+            lambda connection: connection.conversation.item.truncate(
+                item_id=item_id, content_index=part, audio_end_ms=ms
+            )
+        )
+
+    async def respond(self, response: Json) -> None:
+        self.waiting.turn_over.clear()
+        wanted: Json = {"response": self.namespace.response(response)} if response else {}
+        await self._sent(lambda connection: connection.response.create(**wanted))
+        await self._reached(self.waiting.turn_over)
+
+    async def interrupt(self, pcm: bytes, rate: int) -> None:
+        self.waiting.turn_over.clear()
+        await self._append(pcm + bytes(rate * 2), rate)
+        await self._reached(self.waiting.turn_over)
 
     async def say(self, text: str) -> None:
         self.waiting.turn_over.clear()
-        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-        await self._sent(lambda connection: connection.conversation.item.create(item=item))
+        await self._write("user", text)
         await self._sent(lambda connection: connection.response.create())
         await self._reached(self.waiting.turn_over)
 
@@ -239,6 +214,9 @@ class OpenAIDriver(Driver):
         await self._append(pcm if end == "commit" else pcm + bytes(rate * 2), rate)
         if end == "commit":
             await self._sent(lambda connection: connection.input_audio_buffer.commit())
+        if self.wanted.get("type") == "transcription":
+            await self._reached(self.waiting.transcribed)
+            return
         if end == "commit" or not self._service_answers_by_itself():
             await self._reached(self.waiting.committed)
             await self._sent(lambda connection: connection.response.create())
@@ -290,6 +268,9 @@ class OpenAIDriver(Driver):
                 self.heard_at = asyncio.get_running_loop().time()
                 self._name(event)
                 await self._hear(event)
+            # Of a close that is no failure the package tells by the end of its events alone.
+            if not self.hanging_up:
+                self.notices.observe("error", message="the connection was closed", code=None)
         except ConnectionClosed as closed:
             if not self.hanging_up:
                 code = str(closed.rcvd.code) if closed.rcvd else None
@@ -310,14 +291,20 @@ class OpenAIDriver(Driver):
     async def _hear(self, event: Any) -> None:
         if event.type in self.namespace.items and event.item.status != "in_progress":
             self.notices.observe("item", item=event.item.to_dict(mode="json"))
+        if event.type == self.namespace.added:
+            self.history.note(event.item)
+            self.waiting.item_came.set()
         if event.type == self.namespace.text:
             self.notices.observe("text", text=event.delta)
         elif event.type == self.namespace.transcript:
             self.notices.observe("transcript", text=event.delta)
         elif event.type == self.namespace.audio:
-            self.notices.audio(base64.b64decode(event.delta), 24000)
+            self._play(event)
+        elif event.type == "input_audio_buffer.speech_started":
+            await self._on_speech()
         elif event.type == "conversation.item.input_audio_transcription.completed":
             self.notices.observe("user_transcript", text=event.transcript)
+            self.history.said[event.item_id] = ("user", event.transcript)
             self.waiting.transcribed.set()
         elif event.type == "response.output_item.done":
             self._on_output(event.item)
@@ -325,23 +312,43 @@ class OpenAIDriver(Driver):
             await self._on_response(event.response)
         elif event.type == "error":
             self.notices.observe("error", message=event.error.message, code=event.error.code)
-            self.waiting.configured.set()
+            for waited in (self.waiting.configured, self.waiting.item_came, self.waiting.edited):
+                waited.set()
         else:
             self._on_state(event)
 
+    def _play(self, event: Any) -> None:
+        pcm = base64.b64decode(event.delta)
+        if self.playing is None or self.playing.item_id != event.item_id:
+            self.playing = Loudspeaker(event.item_id, event.content_index)
+        self.playing.received += len(pcm) / 48000
+        self.notices.audio(pcm, 24000)
+
+    async def _on_speech(self) -> None:
+        """The user speaks: what of the answer was not played yet is thrown away, and the service told."""
+        playing, self.playing = self.playing, None
+        if playing is not None:
+            await self._truncate(playing.item_id, playing.part, playing.played_ms)
+
     def _on_state(self, event: Any) -> None:
-        if event.type == "session.created":
+        if event.type in ("session.created", "transcription_session.created"):
             self.session = event.session
             self.waiting.created.set()
-        elif event.type == "session.updated":
+        elif event.type in ("session.updated", "transcription_session.updated"):
             self.session = event.session
+            self.wanted, self.asked = _merged(self.wanted, self.asked), {}
             self.waiting.configured.set()
         elif event.type == "input_audio_buffer.committed":
             self.waiting.committed.set()
         elif event.type == "conversation.item.input_audio_transcription.failed":
             self.waiting.transcribed.set()
+        elif event.type.startswith("conversation.item.") and event.type.endswith(EDITED):
+            self.waiting.edited.set()
+            if event.type == "conversation.item.deleted":
+                self.history.said.pop(event.item_id, None)
 
     def _on_output(self, item: Any) -> None:
+        self.history.complete(item)
         if item.type == "function_call" and item.status != "incomplete":
             self.calls.append(item)
             self.notices.observe("tool_call", name=item.name, arguments=item.arguments)
@@ -352,6 +359,10 @@ class OpenAIDriver(Driver):
             error = response.status_details.error if response.status_details else None
             message = getattr(error, "message", None) or "the response failed"
             self.notices.observe("error", message=message, code=getattr(error, "code", None))
+        if self.playing is not None and response.status == "completed":
+            self.playing = (
+                None  # this loudspeaker is done at once: a replayed conversation has no pauses for it
+            )
         if response.status == "cancelled":
             self.notices.observe("interruption")
         elif calls:
@@ -367,6 +378,17 @@ class OpenAIDriver(Driver):
             item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
             await self.connection.conversation.item.create(item=item)
         await self.connection.response.create()
+
+
+def _merged(session: Json, update: Json) -> Json:
+    """A session with an update over it; objects are merged, all else replaced."""
+    both = {
+        name: _merged(session[name], value)
+        if isinstance(value, dict) and isinstance(session.get(name), dict)
+        else value
+        for name, value in update.items()
+    }
+    return {**session, **both}
 
 
 if __name__ == "__main__":
