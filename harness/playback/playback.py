@@ -11,6 +11,8 @@ Rules of this module:
    metadata) comes back as the client made it.
 5. A refusal is replayed only for what the client said and never for the moment
    it said it: whether a response is active is this session's affair.
+6. Recorded silence takes the time that the service's patience takes, at any
+   pace: played at once, a client that is about to speak would never be heard.
 """
 
 from __future__ import annotations
@@ -335,9 +337,6 @@ class Playback(Service):
 
     def pop(self, until: float | None = None) -> Outgoing | None:
         outgoing = super().pop(until)
-        if outgoing is None and until is None and self._silence_is_next():
-            self.advance(self.agenda.next_timer or self.t)
-            outgoing = super().pop(until)
         if outgoing is None and self._parts():
             self._parted = True
             for line in self.recording.parting:
@@ -349,17 +348,6 @@ class Playback(Service):
             self._note_unplayed()
             outgoing = super().pop(until)
         return outgoing
-
-    def _silence_is_next(self) -> bool:
-        """Whether the recorded user was silent now, and nobody wants to wait as long as the service did."""
-        if not self.quiet or self.running or not self.remaining or self._timeouts >= self.recording.timeouts:
-            return False
-        barrier = self.remaining[0].barrier
-        detection = get_path(self.session, "audio.input.turn_detection") or {}
-        patience, due = detection.get("idle_timeout_ms"), self.agenda.next_timer
-        if not barrier.of_silence or patience is None or due is None:
-            return False
-        return due - self.t < self.dialect.service.session_seconds / 2
 
     def _parts(self) -> bool:
         """Whether the recorded service ended the connection now: all before it was said and heard."""
