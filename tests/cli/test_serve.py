@@ -288,6 +288,18 @@ async def test_faults_of_the_script_and_of_the_command_line_strike_and_are_shown
     assert "closed by the server, 1011" in running.said
 
 
+async def test_a_fault_that_leaves_no_message_is_shown_too() -> None:
+    async with served("--model", "--fault", "refuse-handshake:status=429", "--fault", "stall") as running:
+        with pytest.raises(InvalidStatus):
+            async with running.dial():
+                pass
+        async with running.dial() as websocket:
+            await say(websocket, {"type": "response.create"})
+            await running.until("FAULT stall")
+        await running.until("closed")
+    assert "HTTP 429, a fault" in running.line("FAULT refuse-handshake:status=429")
+
+
 async def test_a_delayed_event_is_shown_when_it_is_sent() -> None:
     async with served("--model", "--delay", "response.created=150ms", "--latency", "50ms") as running:
         async with running.dial() as websocket:
