@@ -6,31 +6,62 @@ import argparse
 import asyncio
 
 from harness.cli.select import select_dialects, select_scenarios
+from harness.dialects import Dialect
 from harness.drivers import Environments, parse_implementation
 from harness.report import CaseResult
 from harness.runner import Selection, plan_run, run_all
 
+AT_ONCE = 4
+
+SHOWN_BY = {
+    "speak": "audio-turn",
+    "update": "session-update-midway",
+    "interrupt": "interruption",
+    "seed": "history-seeding",
+    "edit": "item-editing",
+    "respond": "out-of-band-response",
+    "reconnect": "reconnect",
+}
+"""For each intent beside `say`, a scenario that asks for it."""
+
 
 def run(options: argparse.Namespace) -> int:
-    """Plays one text turn to the driver in each dialect; exits 1 where the protocol is broken."""
-    selection = Selection(
-        implementations=(parse_implementation(options.implementation),),
-        dialects=select_dialects([options.dialect] if options.dialect else None),
-        scenarios=select_scenarios(["text-turn"]),
-    )
-    results = asyncio.run(run_all(plan_run(selection), Environments(progress=print), parallel=1))
+    """Plays a text turn and then every intent the driver lists, in each dialect; 1 where one is broken."""
+    implementations = (parse_implementation(options.implementation),)
+    dialects = select_dialects([options.dialect] if options.dialect else None)
+    environments = Environments(progress=print)
+
+    def play(dialect: Dialect, *names: str) -> list[CaseResult]:
+        selection = Selection(implementations, (dialect,), select_scenarios(names))
+        return asyncio.run(run_all(plan_run(selection), environments, parallel=AT_ONCE))
+
     broken = 0
-    for result in results:
-        print(f"{result.id}")
-        for good, text in steps(result):
+    for dialect in dialects:
+        (first,) = play(dialect, "text-turn")
+        print(f"{first.id}")
+        found = steps(first)
+        capabilities = first.observed.capabilities
+        listed = sorted(SHOWN_BY.keys() & (capabilities.intents if capabilities else ()))
+        if listed and all(good for good, _ in found):
+            found.extend(map(intent_step, play(dialect, *(SHOWN_BY[kind] for kind in listed))))
+        for good, text in found:
             broken += not good
             print(f"  {'ok    ' if good else 'BROKEN'} {text}")
-        if result.observed.log and broken:
+        if first.observed.log and broken:
             print("  its last log lines:")
-            for line in list(result.observed.log)[-5:]:
+            for line in list(first.observed.log)[-5:]:
                 print(f"    {line.level} {line.message}")
-        print(f"  (its conformance in this one turn: {result.verdict}: {result.reason})")
+        print(f"  (its conformance in the text turn: {first.verdict}: {first.reason})")
     return 1 if broken else 0
+
+
+def intent_step(result: CaseResult) -> tuple[bool, str]:
+    """Whether a driver finished a scenario that asks for an intent; how right it was is for `check`."""
+    observed = result.observed
+    kind = next(kind for kind, scenario in SHOWN_BY.items() if scenario == result.id.scenario)
+    good = observed.hung is None and not observed.garbage and observed.stage == "finished"
+    trouble = observed.hung or ("ended" if observed.stage != "finished" else "wrote what is no notice")
+    return good, f"performs {kind!r} ({result.id.scenario})" + ("" if good else f": it {trouble}")
 
 
 def steps(result: CaseResult) -> list[tuple[bool, str]]:

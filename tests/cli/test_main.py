@@ -201,7 +201,8 @@ def test_a_driver_that_speaks_the_protocol_is_told_so(tmp_path: Path) -> None:
     done = command("driver-test", "reference", "-d", "azure-v1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "BROKEN" not in done.stdout
-    assert done.stdout.count("ok ") == 8
+    assert done.stdout.count("ok ") == 8 + 7
+    assert "performs 'interrupt' (interruption)" in done.stdout
 
 
 def test_a_program_that_is_no_driver_is_told_what_is_missing(tmp_path: Path) -> None:

@@ -14,8 +14,24 @@ from harness.bundled import scenario_files
 from harness.documents import dump_document
 from harness.exceptions import ScenarioFault
 from harness.faults import parse_fault
-from harness.scenario import Call, Expect, Scenario, Send, Speech, Text, load_scenario
-from harness.scenario.answers import MAX_AUDIO_SECONDS
+from harness.scenario import (
+    Answer,
+    Call,
+    Cut,
+    Expect,
+    ExpectClose,
+    Failure,
+    Incomplete,
+    Reconnect,
+    Scenario,
+    Send,
+    Several,
+    Speech,
+    Text,
+    Wait,
+    load_scenario,
+)
+from harness.scenario.answers import MAX_AUDIO_SECONDS, tone
 from harness.scenario.model import RATE
 from harness.scenario.read import expected_types
 
@@ -436,3 +452,86 @@ def test_a_value_captured_in_a_place_that_may_not_come_is_known_below(tmp_path: 
     send = scenario.steps[1]
     assert isinstance(send, Send)
     assert send.resolved({}) == {"type": "y", "id": "$x"}
+
+
+def answered(folder: Path, *answers: Any) -> tuple[Answer, ...]:
+    return load_scenario(write(folder, {**WHOLE, "answers": list(answers)})).answers
+
+
+def test_answers_that_go_wrong_are_read(tmp_path: Path) -> None:
+    speech = {"transcript": "hello", "audio": {"tone": 440, "seconds": 0.5}}
+    failed, broken, declined, cut, several = answered(
+        tmp_path,
+        {"failure": {"message": "sorry", "code": "c"}},
+        {"incomplete": {"reason": "max_output_tokens", "speech": speech}},
+        {"refusal": "I cannot."},
+        {"text": "long", "cut_after": 0.5},
+        [{"text": "a"}, {"call": {"name": "f", "arguments": {}}}],
+    )
+
+    assert failed == Failure("server_error", "c", "sorry")
+    assert declined == Incomplete(Text("I cannot."), "content_filter")
+    assert cut == Cut(Text("long"), 0.5)
+    assert several == Several((Text("a"), Call("f", "{}")))
+    assert isinstance(broken, Incomplete)
+    assert isinstance(broken.answer, Speech)
+    assert broken.answer.audio.seconds == 0.5
+    assert any(broken.answer.audio.pcm)
+
+
+def test_a_tone_of_0_hz_is_silence_of_its_length() -> None:
+    assert tone(0, 0.25).pcm == bytes(RATE // 2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"call": {"name": "f", "arguments": {}}, "cut_after": 1},
+        {"cut_after": 1},
+        {"text": "a", "speech": {"transcript": "a", "audio": "a.wav"}},
+        {"incomplete": {"reason": "tired", "text": "a"}},
+        {"incomplete": {"reason": "content_filter"}},
+        {"failure": {}},
+        [],
+        [{"failure": {"message": "a"}}],
+        {"speech": {"transcript": "a", "audio": {"tone": 440}}},
+        {"speech": {"transcript": "a", "audio": {"tone": 440, "seconds": 61}}},
+        "hello",
+    ],
+)
+def test_an_answer_that_is_none_is_refused(tmp_path: Path, answer: Any) -> None:
+    assert fault(write(tmp_path, {**WHOLE, "answers": [answer]})).pointer is not None
+
+
+def test_waits_closes_and_new_connections_are_read_and_divide_the_script(tmp_path: Path) -> None:
+    steps = [
+        {"expect": ["a"]},
+        {"wait": 2},
+        {"expect_close": {"code": 1001}},
+        {"reconnect": {}},
+        {"expect": ["b"]},
+    ]
+
+    found = load_scenario(write(tmp_path, {**WHOLE, "steps": steps, "faults": ["drop"]}))
+
+    assert found.steps[1:4] == (Wait(2), ExpectClose(1001), Reconnect())
+    assert [len(part) for part in found.connections] == [3, 1]
+    assert found.cassette_names == ("made-up.jsonl", "made-up.2.jsonl")
+    assert found.faults == ("drop",)
+
+
+@pytest.mark.parametrize("step", [{"wait": 0}, {"wait": "long"}, {"reconnect": True}, {"expect_close": 1001}])
+def test_a_step_that_is_none_is_refused(tmp_path: Path, step: Any) -> None:
+    assert fault(write(tmp_path, {**WHOLE, "steps": [step]})).pointer is not None
+
+
+def test_a_session_of_transcription_is_wanted_as_one(tmp_path: Path) -> None:
+    found = load_scenario(
+        write(
+            tmp_path,
+            {**WHOLE, "session": {"type": "transcription"}, "tools": [], "steps": [{"expect": ["a"]}]},
+        )
+    )
+
+    assert found.of_transcription
+    assert found.wanted_session == {"type": "transcription"}
