@@ -81,7 +81,8 @@ def levels(format_: str) -> tuple[int, ...]:
 @cache
 def _codes(format_: str) -> bytes:
     """The code of every sample, its last two bits left out: G.711 knows at most fourteen."""
-    ladder = sorted((level, code) for code, level in enumerate(levels(format_)))
+    # Of the two zeros of the mu law the later is meant: the positive one.
+    ladder = sorted({level: code for code, level in enumerate(levels(format_))}.items())
     steps = [level for level, _ in ladder]
     return bytes(ladder[_nearest(steps, sample << 2)][1] for sample in range(-0x2000, 0x2000))
 

@@ -242,7 +242,7 @@ class Service(Sender):
             if run.audio_ms > before and not run.outside:
                 made = self.conversation.audio_ms
                 made[event["item_id"]] = made.get(event["item_id"], 0) + run.audio_ms - before
-        if event["type"] == "conversation.item.done":
+        if event["type"] == "conversation.item.done" and run is not None:
             self.conversation.replace(event["item"])
         elif event["type"] == "conversation.item.deleted":
             self.conversation.forget(event["item_id"])

@@ -20,6 +20,9 @@ FRAME_MS = 32
 _FULL = 1000.0
 """The loudness that a threshold of 1 stands for; 0.5 is about -36 dB below full scale."""
 
+_HUSH = 16.0
+"""What is as soft as this is silence whatever the threshold; the silence of A-law has 8."""
+
 _PATIENCE_MS = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
 
 
@@ -85,7 +88,7 @@ class EnergyDetector:
     """Takes for speech what is loud. `start_ms`: how much audio was appended before it."""
 
     def __init__(self, detection: Json, format_: str, start_ms: float) -> None:
-        self._threshold = _number(detection, "threshold", 0.5) * _FULL
+        self._threshold = max(_number(detection, "threshold", 0.5) * _FULL, _HUSH)
         self._prefix = int(_number(detection, "prefix_padding_ms", 300))
         self._patience = patience_ms(detection)
         self._loudness = loudness(format_)

@@ -32,7 +32,7 @@ def test_whatever_answers_a_client_event_keeps_a_rule() -> None:
 
 
 def test_two_rules_of_one_name_are_a_mistake() -> None:
-    with pytest.raises(AssertionError, match="audio.commit"):
+    with pytest.raises(AssertionError, match="two rules"):
         rule("audio.commit", "", evidence=Evidence.ASSUMED, source="")(bundled_dialect)
 
 
