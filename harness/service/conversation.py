@@ -153,12 +153,17 @@ class Conversation:
         source=f"{TYPES}: RealtimeResponseCreateParams.input; of unknown references nothing is published",
     )
     def context(self, given: Iterable[Json] | None) -> tuple[Json, ...]:
-        """The items a response is asked with: the conversation's, or those it was given instead."""
+        """The items a response is asked with: the conversation's, or those it was given instead.
+
+        They are replaced and never changed in place, so that no answer needs a copy of them all.
+        """
         held = [item for item in self.items if item["id"] not in self._leaving]
-        return tuple(copy.deepcopy(held if given is None else list(self._resolved(given))))
+        return tuple(held if given is None else self._resolved(given))
 
     def _resolved(self, given: Iterable[Json]) -> Iterator[Json]:
         for item in given:
+            if not isinstance(item, dict):
+                continue
             if item.get("type") != "item_reference":
                 yield item
                 continue

@@ -23,7 +23,7 @@ from harness.findings import Finding, Severity
 from harness.lint import lint_log
 from harness.logs import Log, LogEntry
 from harness.messages import Json, Side
-from harness.scenario import Answer, Audio, Call, Speech, Text
+from harness.scenario import Answer, Audio, Call, Cut, Failure, Incomplete, Several, Speech, Text
 from harness.service import Service
 from tests.service.sound import speech_and_silence
 from tests.service.witness import Witness
@@ -35,6 +35,10 @@ ANSWERS: dict[str, Answer] = {
     "text": Text("Of course, gladly."),
     "speech": SPOKEN,
     "call": Call("get_weather", '{"city": "Paris"}'),
+    "several": Several((Text("One moment."), Call("get_weather", "{}"))),
+    "incomplete": Incomplete(Text("I was about to"), "max_output_tokens"),
+    "failure": Failure("server_error", None, "The model is gone."),
+    "cut": Cut(SPOKEN, 0.3),
     "nothing": Text(""),
 }
 
@@ -77,6 +81,7 @@ ANSWER_OF = {
     "conversation.item.delete": "conversation.item.deleted",
     "response.create": "response.created",
 }
+ASK = "ask"
 places = st.integers(0, 30)
 """Which of the items there are; counted round."""
 
@@ -99,13 +104,16 @@ class Client(RuleBasedStateMachine):
         self.counter = itertools.count()
         self.inside: str | None = None
         """`asked`, `running` or `ending`: the response of the conversation, by our own account."""
-        self.gone: set[str] = set()
-        """Items whose deletion was asked for."""
-        self.detecting = True
         self.t = 0.0
+        self.broken = False
 
-    @initialize(answers=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=6), seed=st.integers(0, 3))
-    def connect(self, answers: list[str], seed: int) -> None:
+    @initialize(
+        answers=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=6),
+        seed=st.integers(0, 3),
+        listening=st.booleans(),
+    )
+    def connect(self, answers: list[str], seed: int, listening: bool) -> None:
+        """`listening`: the service detects turns of speech; it does until it is told not to."""
         self.service = Service(
             self.dialect,
             seed=seed,
@@ -115,6 +123,11 @@ class Client(RuleBasedStateMachine):
         )
         self.service.open()
         self.read(1)
+        if not listening:
+            off: Json = (
+                {"audio": {"input": {"turn_detection": None}}} if self.nested else {"turn_detection": None}
+            )
+            self.update_to(off)
 
     # The two directions.
 
@@ -133,7 +146,9 @@ class Client(RuleBasedStateMachine):
             assert json.loads(outgoing.frame) == event
             assert_valid(self.dialect, event)
             self.log.append((Side.SERVER, event))
+            self.broken = True  # until it is heard, so that only the first fault is told
             self.answered(self.witness.hear(event), event)
+            self.broken = False
 
     def answered(self, name: str, event: Json) -> None:
         if name == "error":
@@ -151,14 +166,14 @@ class Client(RuleBasedStateMachine):
 
     def state(self) -> Any:
         service = self.service
-        talk = service.conversation
-        return copy.deepcopy((service.session, talk.items, talk.audio_ms, service.active, service.input.held_ms))
+        talk, heard = service.conversation, service.input
+        sound = (heard.clock_ms, heard.held_ms, heard.turn)
+        return copy.deepcopy((service.session, talk.items, talk.audio_ms, service.active, sound))
 
-    def send(self, event: Json, *, refused: str | None = None, open_question: bool = False) -> bool:
+    def send(self, event: Json, *, refused: str | None = None) -> bool:
         """Sends an event. `refused`: the catalogue's name of the error it must be answered with.
 
-        `open_question`: whether it is refused hangs on when the service heard speech; its log tells.
-        Returns whether it was refused.
+        ASK: it hangs on when the service heard speech, and its log tells. Returns whether it was refused.
         """
         event = {**event, "event_id": f"client_{next(self.counter)}"}
         tables = [
@@ -172,8 +187,10 @@ class Client(RuleBasedStateMachine):
         self.service.receive(json.dumps(event))
         if tables:
             refused = tables[0].error
-        elif open_question:
+        elif refused == ASK:
             refused = self.service.exchange.entries[number].refused_by_state
+        if self.service.ending is not None:
+            return True
         if refused is not None:
             self.errors.append((event["event_id"], self.dialect.errors[refused].code))
             assert self.state() == before, f"{event['type']} was refused and changed something"
@@ -184,12 +201,12 @@ class Client(RuleBasedStateMachine):
         return refused is not None
 
     @property
-    def open_question(self) -> bool:
-        """Whether the service may have started or taken something by itself."""
-        return self.detecting
+    def told(self) -> list[str]:
+        """The responses of the conversation that we were told of and that are not done."""
+        return [response.id for response in self.witness.running if not response.outside]
 
     def item(self, place: int) -> str:
-        order = [item for item in self.witness.order if item not in self.gone]
+        order = [item for item in self.witness.order if item not in self.witness.leaving]
         return order[place % len(order)] if order else "item_of_nobody"
 
     # What a client may do.
@@ -210,9 +227,18 @@ class Client(RuleBasedStateMachine):
         self.service.advance(end)
         self.read(until=end)
 
+    @rule(really=st.sampled_from([False] * 19 + [True]))
+    def outlive_the_session(self, really: bool) -> None:
+        if really:
+            self.service.advance(self.service.t + 7200)
+            self.read()
+            assert self.service.ending is not None, "a session lasts for ever"
+
     @rule(data=st.data())
     def update(self, data: st.DataObject) -> None:
-        session = data.draw(st.sampled_from(_NESTED if self.nested else _FLAT))
+        self.update_to(data.draw(st.sampled_from(_NESTED if self.nested else _FLAT)))
+
+    def update_to(self, session: Json) -> None:
         wanted = {"type": "realtime", **session} if self.nested else session
         voices = self.service.session["audio"]["output"].get("voice"), "coral"
         changed = voices[0] != voices[1] and "coral" in json.dumps(session)
@@ -237,14 +263,14 @@ class Client(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
-        self.send({"type": "input_audio_buffer.commit"}, open_question=True)
+        self.send({"type": "input_audio_buffer.commit"}, refused=ASK)
 
     @rule()
     def clear(self) -> None:
         self.send({"type": "input_audio_buffer.clear"})
 
-    @rule(place=st.none() | st.just("root") | places | st.just("item_of_nobody"), own=st.booleans())
-    def say(self, place: str | int | None, own: bool) -> None:
+    @rule(place=st.none() | st.just("root") | places | st.just("item_of_nobody"))
+    def say(self, place: str | int | None) -> None:
         after = self.item(place) if isinstance(place, int) else place
         item = {
             "id": f"said_{next(self.counter)}",
@@ -281,7 +307,7 @@ class Client(RuleBasedStateMachine):
         refused = "delete_unknown_item" if item == "item_of_nobody" else None
         if item not in self.speaking:
             self.send({"type": "conversation.item.delete", "item_id": item}, refused=refused)
-            self.gone.add(item)
+            self.witness.leaving.add(item)
 
     @property
     def speaking(self) -> set[str]:
@@ -301,15 +327,27 @@ class Client(RuleBasedStateMachine):
         if ms > made:  # refused in words, and done all the same
             self.errors.append((f"client_{next(self.counter) + 1}", None))
         self.send(event)
+        self.witness.audio_ms[item] = min(made, ms)
 
     @rule(overrides=st.sampled_from([{}, {"instructions": "Be brief."}, {"metadata": {"topic": "x"}}]))
     def respond(self, overrides: Json) -> None:
         event: Json = {"type": "response.create"}
         if overrides:
             event["response"] = overrides
-        refused = "active_response" if self.inside else None
-        if not self.send(event, refused=refused, open_question=self.open_question) and self.inside is None:
+        refused = "active_response" if self.told else ASK
+        if not self.send(event, refused=refused) and self.inside is None:
             self.inside = "asked"
+
+    @rule()
+    def take_a_turn_and_listen(self) -> None:
+        self.say(place=None)
+        self.respond(overrides={})
+        self.read()
+
+    @rule(most=st.integers(3, 12))
+    def take_a_turn_and_listen_a_little(self, most: int) -> None:
+        self.respond(overrides={})
+        self.read(most)
 
     @rule(given=st.booleans())
     def respond_out_of_band(self, given: bool) -> None:
@@ -323,14 +361,9 @@ class Client(RuleBasedStateMachine):
     def cancel(self, named: bool) -> None:
         event: Json = {"type": "response.cancel"}
         if named:
-            inside = [response.id for response in self.witness.running if not response.outside]
-            event["response_id"] = inside[0] if inside else "resp_of_nobody"
-            if not inside:
-                self.send(event, refused="cancel_not_active")
-                return
-        may = self.inside in ("asked", "running")
-        refused = None if may else "cancel_not_active"
-        if not self.send(event, refused=refused, open_question=True) and self.inside is not None:
+            event["response_id"] = self.told[0] if self.told else "resp_of_nobody"
+        refused = "cancel_not_active" if named and not self.told else ASK
+        if not self.send(event, refused=refused) and self.inside is not None:
             self.inside = "ending"
 
     @rule()
@@ -353,15 +386,18 @@ class Client(RuleBasedStateMachine):
             assert self.owed[name] >= 0, f"{name} answers nothing"
 
     def teardown(self) -> None:
-        if not hasattr(self, "service"):
+        if not hasattr(self, "service") or self.broken:
             return
         self.read()
         for _ in range(3):  # an answer that is held stays until it is cancelled
             if self.service.idle:
                 break
             for response in list(self.witness.running):
-                self.send({"type": "response.cancel", "response_id": response.id}, open_question=True)
+                self.send({"type": "response.cancel", "response_id": response.id}, refused=ASK)
             self.read()
+        if self.service.ending is not None:  # it said goodbye in the middle of something
+            super().teardown()
+            return
         assert self.service.idle, "the service never comes to rest"
         self.witness.finish()
         assert not self.errors, f"refused and never answered: {list(self.errors)}"

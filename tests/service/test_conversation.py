@@ -59,7 +59,7 @@ def test_items_are_removed_and_replaced_by_id() -> None:
 def test_a_snapshot_does_not_follow_what_happens_later() -> None:
     held = conversation("a")
     shot = list(held.context(None))
-    held.items[0]["status"] = "changed"
+    held.replace({"id": "a", "status": "changed"})
     held.add({"id": "b"}, None)
     assert shot == [{"id": "a"}]
 

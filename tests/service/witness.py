@@ -69,6 +69,8 @@ class Witness:
         """The conversation's items, as far as we were told."""
         self.asked_place: dict[str, str] = {}
         """Where the client wanted the items it made."""
+        self.leaving: set[str] = set()
+        """Items whose deletion the client asked for."""
         self.undone: set[str] = set()
         """Added and not yet done."""
         self.responses: dict[str, Response] = {}
@@ -172,6 +174,14 @@ class Witness:
         }
         assert stages in before[stage], f"{stage} after {stages}"
         assert item_id not in self.order, f"{stage} of an item that is there already"
+        if stage == "committed":
+            last = self.order[-1] if self.order else None
+            answering = any(
+                not response.outside for response in self.running
+            )  # nobody published which is right
+            assert answering or event["previous_item_id"] == last, (
+                "committed after another than the last item"
+            )
         if stage == "speech_stopped":
             started = next(
                 e for e in reversed(self.heard) if e["type"] == "input_audio_buffer.speech_started"
@@ -243,7 +253,7 @@ class Witness:
         assert stream not in part.done, f"{name} after {stream}.done"
         if kind == "delta":
             part.deltas.setdefault(stream, []).append(event["delta"])
-            if stream == "response.output_audio":
+            if stream == "response.output_audio" and not self.responses[item.response].outside:
                 pcm = base64.b64decode(event["delta"], validate=True)
                 self.audio_ms[event["item_id"]] = self.audio_ms.get(event["item_id"], 0) + len(pcm) // MS
             return
@@ -270,7 +280,8 @@ class Witness:
         assert body["type"] == item.type
         assert body["status"] in ("completed", "incomplete"), f"an item ends as {body['status']}"
         if item.type == "function_call":
-            said = "".join(item.parts[0].deltas["response.function_call_arguments"]) if item.parts else ""
+            parts = item.parts.values()
+            said = "".join(x for p in parts for x in p.deltas.get("response.function_call_arguments", ()))
             assert body["arguments"] == said, "a call is done with other arguments"
         else:
             assert len(body["content"]) == len(item.parts), "an item is done with other parts"
