@@ -8,10 +8,10 @@ from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, NotProven, check
+from harness.checks.scripted import answers_given
 from harness.diff import changes
 from harness.findings import Basis, Finding, Severity
 from harness.messages import MISSING, Json, get_path
-from harness.service import Origin
 
 LEAVES = (
     "instructions",
@@ -44,17 +44,12 @@ def moments(record: CaseRecord) -> list[Moment]:
     if not record.connected:
         raise NotApplicable("no session was opened")
     wanted = wanted_sessions(record)
-    starts = [start for start in record.exchange.responses if start.origin is not Origin.MODELLED]
-    if starts:
-        entries = record.exchange.entries
+    given = answers_given(record)
+    if given:
+        last = len(wanted) - 1
         return [
-            Moment(
-                wanted[min(index, len(wanted) - 1)],
-                start.session,
-                start.entry,
-                entries[start.entry].connection,
-            )
-            for index, start in enumerate(starts)
+            Moment(wanted[min(one.place, last)], one.start.session, one.start.entry, one.due.connection)
+            for one in given
         ]
     if record.exchange.session is None or not record.spoke:
         raise NotProven("the client never configured the session nor asked for an answer")

@@ -10,6 +10,7 @@ from harness.checks.scripted import answers_given, said
 from harness.checks.served import served_answers
 from harness.dialects import Evidence
 from harness.findings import Basis, Finding, Severity
+from harness.scenario import Intent
 from harness.service import Origin
 
 _OUTSIDE = Basis(Evidence.DOCUMENTED, "API reference: `conversation: none` adds nothing to the conversation")
@@ -17,7 +18,7 @@ _OUTSIDE = Basis(Evidence.DOCUMENTED, "API reference: `conversation: none` adds 
 
 @check("order.items", "the conversation holds the scenario's items when the answer begins")
 def items(record: CaseRecord) -> Iterator[Finding]:
-    answers = [(start, due) for start, due in answers_given(record) if due.connection == 1]
+    answers = [(one.start, one.due) for one in answers_given(record) if one.due.connection == 1]
     if not answers:
         raise NotApplicable("no answer of the scenario was given")
     for start, due in answers:
@@ -59,29 +60,29 @@ def not_in_order(wanted: tuple[str, ...], held: list[str]) -> Iterator[str]:
 
 @check("order.outside", "what is asked for outside the conversation stays outside")
 def outside(record: CaseRecord) -> Iterator[Finding]:
-    answers = [answer for answer in served_answers(record) if answer.origin is not Origin.MODELLED]
-    kinds = [
-        dict(intent.fields).get("response", {}).get("conversation") == "none"
-        for intent in record.plan.intents
-        for _ in range(intent.answers)
-    ]
-    aside = [answer for answer, wanted in zip(answers, kinds, strict=False) if wanted]
-    if not aside:
-        raise NotApplicable("no answer was asked for outside the conversation, or none came")
+    begun = record.plan.intents[: record.begun]
+    asked = sum(intent.answers for intent in begun if _is_aside(intent))
+    answers = served_answers(record)
+    aside = [answer for answer in answers if answer.outside]
+    if not asked:
+        raise NotApplicable("nothing was asked for outside the conversation")
+    within = [answer for answer in answers if not answer.outside]
+    due = sum(intent.answers for intent in begun) - asked
+    if len(aside) < asked and len(within) > due:
+        extra = next((one for one in within if one.origin is Origin.MODELLED), within[-1])
+        yield Finding(
+            code="order.outside",
+            severity=Severity.FAIL,
+            path="response.conversation",
+            message="the answer was to stay outside the conversation and was asked for in it.",
+            expected="response.create with conversation: none",
+            actual="an answer in the conversation",
+            basis=(_OUTSIDE,),
+            mend="send response.conversation: none",
+            at=extra.at,
+        )
+        return
     for answer in aside:
-        if not answer.outside:
-            yield Finding(
-                code="order.outside",
-                severity=Severity.FAIL,
-                path="response.conversation",
-                message="the answer was to stay outside the conversation and was asked for in it.",
-                expected="response.create with conversation: none",
-                actual="an answer in the conversation",
-                basis=(_OUTSIDE,),
-                mend="send response.conversation: none",
-                at=answer.at,
-            )
-            return
         words = (answer.text or answer.transcript).strip()
         for entry in record.exchange.client_entries():
             for event in entry.canonical:
@@ -100,3 +101,7 @@ def outside(record: CaseRecord) -> Iterator[Finding]:
                         at=entry.number,
                     )
                     return
+
+
+def _is_aside(intent: Intent) -> bool:
+    return bool(dict(intent.fields).get("response", {}).get("conversation") == "none")

@@ -62,10 +62,12 @@ class _Candidate:
 def _needed(record: CaseRecord) -> Json | None:
     """The first client event of the script that the next answer waits for and that never came."""
     given, dues = answers_given(record), due_answers(record.scenario)
-    if len(given) >= len(dues):
+    places = {one.place for one in given}
+    next_due = next((due for place, due in enumerate(dues) if place not in places), None)
+    if next_due is None:
         return None
     came = [event for _, event in _sent_since(record)]
-    for event in dues[len(given)].sends:
+    for event in next_due.sends:
         if event["type"] not in _AWAITED:
             continue
         match = next((other for other in came if _same(event, other)), None)
@@ -78,7 +80,7 @@ def _needed(record: CaseRecord) -> Json | None:
 def _sent_since(record: CaseRecord) -> list[tuple[Entry, Json]]:
     """What the client sent since the last answer of the scenario began."""
     given = answers_given(record)
-    last = given[-1][0].entry if given else -1
+    last = given[-1].start.entry if given else -1
     return [
         (entry, event)
         for entry in record.exchange.client_entries()

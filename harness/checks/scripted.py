@@ -9,7 +9,7 @@ from harness.checks.record import CaseRecord
 from harness.messages import Json
 from harness.scenario import Expect, Scenario, Send, Step
 from harness.scenario.sequence import One, every
-from harness.service import Origin, ResponseStart
+from harness.service import Entry, Origin, ResponseStart
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,12 @@ class Due:
     held: tuple[str, ...]
     deleted: tuple[str, ...]
 
+    @property
+    def outside(self) -> bool:
+        """Asked for outside the conversation."""
+        asked = [event.get("response") or {} for event in self.sends if event["type"] == "response.create"]
+        return any(one.get("conversation") == "none" for one in asked)
+
 
 def due_answers(scenario: Scenario) -> list[Due]:
     """The scenario's answers, in order, over all its connections."""
@@ -31,19 +37,38 @@ def due_answers(scenario: Scenario) -> list[Due]:
     return found
 
 
-def answers_given(record: CaseRecord) -> list[tuple[ResponseStart, Due]]:
-    """The answers of the scenario that began, each with what was due."""
-    left = due_answers(record.scenario)
-    found: list[tuple[ResponseStart, Due]] = []
+@dataclass(frozen=True)
+class Given:
+    """An answer of the scenario that began, what was due with it, and which of the scenario's it is."""
+
+    start: ResponseStart
+    due: Due
+    place: int
+
+
+def answers_given(record: CaseRecord) -> list[Given]:
+    """The answers of the scenario that began; those outside the conversation stand in for no others."""
+    left = list(enumerate(due_answers(record.scenario)))
+    found: list[Given] = []
     for start in record.exchange.responses:
         if start.origin is Origin.MODELLED:
             continue
-        connection = record.exchange.entries[start.entry].connection
-        while left and left[0].connection < connection:
-            left.pop(0)
-        if left and left[0].connection == connection:
-            found.append((start, left.pop(0)))
+        entry = record.exchange.entries[start.entry]
+        outside = is_outside(entry)
+        fitting = (one for one in left if one[1].connection == entry.connection and one[1].outside == outside)
+        next_due = next(fitting, None)
+        if next_due is not None:
+            left.remove(next_due)
+            found.append(Given(start, next_due[1], next_due[0]))
     return found
+
+
+def is_outside(created: Entry) -> bool:
+    """Whether a `response.created` says that its items are not the conversation's."""
+    return any(
+        event["type"] == "response.created" and event["response"].get("conversation_id", "") is None
+        for event in created.canonical
+    )
 
 
 def said(item: Json) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.checks.record import CaseRecord
+from harness.checks.scripted import is_outside
 from harness.messages import Json, decode_audio
 from harness.service import Origin
 
@@ -85,11 +86,9 @@ def _walk(record: CaseRecord) -> tuple[list[Served], list[Piece]]:
                 answer.spoilt = True
         for event in entry.canonical:
             if event["type"] == "response.created":
-                response = event["response"]
                 origin = origins.get(entry.number) or entry.origin or Origin.MODELLED
-                outside = response.get("conversation_id", "") is None
-                answers[response["id"]] = Served(
-                    response["id"], origin, entry.connection, entry.number, outside
+                answers[event["response"]["id"]] = Served(
+                    event["response"]["id"], origin, entry.connection, entry.number, is_outside(entry)
                 )
             elif event["type"] == "response.done":
                 answer = answers.get(event["response"].get("id"))
