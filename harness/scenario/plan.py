@@ -334,7 +334,8 @@ def _intent(kind: str, **fields: Any) -> Intent:
 
 
 def _sound(audio: Audio) -> dict[str, Any]:
-    return {"audio": base64.b64encode(audio.pcm).decode("ascii"), "rate": RATE}
+    whole = audio.pcm[: len(audio.pcm) // 2 * 2]  # a recording may break off within a sample
+    return {"audio": base64.b64encode(whole).decode("ascii"), "rate": RATE}
 
 
 def _message(item: Json) -> _Message | None:

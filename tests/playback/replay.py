@@ -10,8 +10,8 @@ import pytest
 
 from harness.cassette import Cassette, Close, Header, Interaction, Provenance
 from harness.dialects import bundled_dialect
-from harness.messages import Json, Side
 from harness.faults import FaultLine, parse_fault
+from harness.messages import Json, Side
 from harness.playback import Playback
 from harness.scenario import Send
 from tests.cases import cassette, scenario
