@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from harness.cassette import Cassette, Provenance, load_cassette
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
 from harness.exceptions import CassetteFault, RecordingFault
 from harness.playback import Playback
-from harness.recorder import Target, record, websocket_url
-from harness.scenario import load_scenario
+from harness.recorder import Target, record, websocket_url, with_intent
+from harness.scenario import Wait, load_scenario
 from harness.server import Opening, RealtimeServer
 from tests.cases import SCENARIOS, scenario
 
@@ -189,3 +190,30 @@ def test_a_recorded_header_holds_date_and_class_of_host(tmp_path: Path) -> None:
     assert provenance["kind"] == "recorded"
     assert provenance["host_class"] == "loopback"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", provenance["date"])
+
+
+async def test_a_wait_takes_its_time_and_what_comes_in_it_is_kept(tmp_path: Path) -> None:
+    dialect, whole = bundled_dialect("azure-v1"), scenario("text-turn")
+    cassette = load_cassette(cassettes_folder() / "azure-v1" / "text-turn.jsonl")
+    # The answer comes while the client waits; it is expected afterwards.
+    waiting = replace(whole, steps=(*whole.steps[:5], Wait(0.6), *whole.steps[5:]))
+    async with _server(dialect, cassette) as server:
+        began = time.monotonic()
+        (recorded,) = await record(waiting, _target(server, dialect), tmp_path / "new.jsonl")
+    assert time.monotonic() - began >= 0.6
+    assert _lanes(recorded) == _lanes(cassette)
+
+
+async def test_an_end_of_the_session_that_the_scenario_does_not_expect_is_named(tmp_path: Path) -> None:
+    dialect, whole = bundled_dialect("azure-v1"), scenario("session-expiry")
+    cassette = load_cassette(cassettes_folder() / "azure-v1" / "session-expiry.jsonl")
+    unexpected = replace(whole, steps=(*whole.steps[:-1], Wait(5.0)))
+    async with _server(dialect, cassette) as server:
+        with pytest.raises(RecordingFault, match="the server closed the session: 1001 session_expired"):
+            await record(unexpected, _target(server, dialect), tmp_path / "new.jsonl")
+
+
+def test_a_session_that_only_hears_is_asked_for_in_the_query_once() -> None:
+    assert with_intent("wss://h/p?model=m") == "wss://h/p?model=m&intent=transcription"
+    assert with_intent("wss://h/p") == "wss://h/p?intent=transcription"
+    assert with_intent("wss://h/p?intent=transcription&x=1") == "wss://h/p?intent=transcription&x=1"

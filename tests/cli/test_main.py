@@ -197,6 +197,15 @@ def test_validate_says_what_each_file_is_and_what_is_wrong(tmp_path: Path) -> No
     assert "odd.yaml: file: not a file of the harness" in done.stderr
 
 
+def test_a_fault_that_does_not_exist_is_found_in_the_scenario_that_asks_for_it(tmp_path: Path) -> None:
+    whole = (scenarios_folder() / "unknown-event.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(whole.replace("unknown-event:at=", "unheard-event:at="))
+    done = command("validate", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "mine.yaml: scenario at /faults/0: " in done.stderr
+    assert "unheard-event" in done.stderr
+
+
 def test_a_driver_that_speaks_the_protocol_is_told_so(tmp_path: Path) -> None:
     done = command("driver-test", "reference", "-d", "azure-v1", cwd=tmp_path)
     assert done.returncode == 0, done.stdout
