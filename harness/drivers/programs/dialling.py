@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from driver_runtime import Json
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
@@ -16,7 +17,7 @@ CLOSING = 4.0
 
 async def dial(url: str, headers: dict[str, str], ca_file: str | None) -> ClientConnection:
     """Connects; a service that is too busy is asked once more, after the time it names."""
-    options = {"ssl": ssl.create_default_context(cafile=ca_file)} if ca_file else {}
+    options: Json = {"ssl": ssl.create_default_context(cafile=ca_file)} if ca_file else {}
 
     def dialling() -> connect:
         return connect(
