@@ -81,7 +81,7 @@ async def run_each(plans: Iterable[tuple[CasePlan, float]]) -> list[CaseResult]:
 
     async def one(plan: CasePlan, patience: float) -> CaseResult:
         async with contextlib.AsyncExitStack() as held:
-            if plan.implementation.name not in WAITING:
+            if plan.implementation.name not in WAITING and plan.scenario.name != "idle-timeout":
                 await held.enter_async_context(places)
             return await run(plan, patience)
 

@@ -15,7 +15,7 @@ import pytest
 from harness.checks import all_checks
 from harness.drivers.implementation import programs_folder
 from harness.report import CaseResult
-from tests.cases import SCENARIOS, case, found, run_each
+from tests.cases import SCENARIOS, case, found, run_each, scenario
 from tests.talk import BOTH, GA, PREVIEW
 
 QUICK = 1.5
@@ -60,6 +60,8 @@ def row(
 REFUSED = ("session.lost=fail",)
 """What else is wrong after a refused update: nothing of it is applied."""
 
+CLOSED_BY_SERVICE = dict.fromkeys(("dropped-connection", "session-expiry"), "not-applicable")
+
 ROWS: list[Row] = [
     # Those that wait; they run beside the others.
     *row("hangs", "text-turn", "fail", "process.ended=fail", "script.finished=not-proven",
@@ -92,7 +94,8 @@ ROWS: list[Row] = [
     *row("instructions-lost", "text-turn", "fail", "session.lost=fail"),
     *row("transcription-lost", "session-config", "fail", "session.lost=fail"),
     *row("turn-detection-lost", "session-config", "fail", "session.lost=fail"),
-    *row("turn-detection-lost", "audio-turn", "fail", "session.lost=fail", dialects=(GA,)),
+    *row("turn-detection-lost", "audio-turn", "fail", "session.lost=fail",
+         "order.response-while-active=fail", dialects=(GA,)),  # the service answers by itself, too
     *row("tools-lost", "tool-call-round", "fail", "session.lost=fail"),
     *row("text-mode-lost", "text-modality", "fail", "modality.effective=fail"),
     *row("unknown-parameter", "text-turn", "fail", "session.unknown-parameter=fail", *REFUSED),
@@ -172,16 +175,35 @@ ROWS: list[Row] = [
     *row("swallows-errors", "text-turn", "fail", "surfaced.error=fail", faults=("error-event",), dialects=(GA,)),
     *row("unknown-parameter", "text-turn", "pass", "session.unknown-parameter=note",
          faults=("accept-any-session",), dialects=(GA,)),
+    # Speech, barge-in, history, what is asked for aside.
+    *row("deaf-to-user-transcript", "voice-turn", "fail", "surfaced.user-transcript=fail", dialects=(GA,)),
+    *row("sends-silence", "audio-turn", "fail", "input.audio=fail", dialects=(PREVIEW,)),
+    *row("talks-on", "interruption", "fail", "surfaced.interruption=fail", dialects=(GA,)),
+    *row("deaf-to-interruption", "interruption", "fail", "surfaced.interruption=fail", dialects=(PREVIEW,)),
+    *row("never-truncates", "interruption", "deviation", "order.truncate=deviation", dialects=(PREVIEW,)),
+    *row("truncates-past-the-end", "interruption", "deviation", "order.truncate=deviation", dialects=(GA,)),
+    *row("keeps-deleted-items", "item-editing", "fail", "order.items=fail", dialects=(PREVIEW,)),
+    *row("asks-in-the-conversation", "out-of-band-response", "fail", "order.outside=fail",
+         "order.extra-answer=deviation", "script.finished=not-proven", dialects=(GA,)),
+    # What goes wrong on the service's side.
+    *row("silent-about-failures", "failed-response", "fail", "surfaced.failure=fail", dialects=(GA,)),
+    *row("silent-about-lost-connections", "dropped-connection", "fail", "surfaced.connection-loss=fail",
+         dialects=(PREVIEW,), close="not-applicable"),
+    *row("silent-about-lost-connections", "session-expiry", "fail", "surfaced.connection-loss=fail",
+         dialects=(GA,), close="not-applicable"),
+    *row("silent-about-refused-handshakes", "text-turn", "fail", "handshake.refused-surfaced=fail",
+         faults=("refuse-handshake",), dialects=(GA,), close="not-applicable"),
+    *row("reference", "text-turn", "pass", faults=("refuse-handshake",), dialects=(PREVIEW,),
+         close="not-applicable"),
+    *row("forgets-the-session", "reconnect", "fail", "reconnect.restored=fail", dialects=(PREVIEW,)),
+    # It never comes to the answer that was recorded after the history.
+    *row("forgets-the-history", "reconnect", "fail", "reconnect.restored=fail",
+         "order.extra-answer=deviation", "script.finished=not-proven", dialects=(GA,)),
     # The witness is silent.
-    *(r for name in SCENARIOS for r in row("reference", name, "pass")),
+    *(r for name in SCENARIOS for r in row("reference", name, "pass",
+                                           dialects=tuple(d for d in BOTH if scenario(name).applies_to(d)),
+                                           close=CLOSED_BY_SERVICE.get(name, "pass"))),
 ]  # fmt: skip
-
-NOT_CAUGHT = {
-    "deaf-to-user-transcript": (
-        "audio-turn", "no check looks at what the user is shown of his own words, "
-        "and no bundled scenario asks for a transcription of a spoken turn",
-    ),
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -209,21 +231,11 @@ def test_each_miniature_is_caught_for_its_fault_and_nothing_else(
     row: Row, results: dict[Row, CaseResult]
 ) -> None:
     result = results[row]
-    assert found(result) == row.findings, result.reason
+    # What nobody knows of is noted wherever a scenario needs it, and is nobody's fault.
+    assert found(result) - {"session.unproven=note"} == row.findings - {"session.unproven=note"}, result.reason
+    assert row.findings <= found(result)
     assert str(result.verdict) == row.verdict, result.reason
     assert str(result.close_verdict) == row.close
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        pytest.param(r, marks=pytest.mark.xfail(reason=why, strict=True), id=str(r))
-        for name, (scenario, why) in NOT_CAUGHT.items()
-        for r in row(name, scenario, "fail", dialects=(GA,))
-    ],
-)
-def test_these_miniatures_should_be_caught_and_are_not(row: Row, results: dict[Row, CaseResult]) -> None:
-    assert str(results[row].verdict) == row.verdict
 
 
 def test_every_bundled_miniature_stands_in_the_table() -> None:
@@ -231,7 +243,7 @@ def test_every_bundled_miniature_stands_in_the_table() -> None:
     listed = subprocess.run([sys.executable, program, "--list"], capture_output=True, text=True, check=True)
     names = {line.partition(":")[0] for line in listed.stdout.splitlines()}
     tabled = {r.program.partition(":")[2] for r in ROWS if r.program.startswith("miniature:")}
-    assert names == tabled | set(NOT_CAUGHT)
+    assert names == tabled
 
 
 def test_every_check_is_tripped_by_some_miniature() -> None:
@@ -256,8 +268,9 @@ def test_every_finding_says_what_was_expected_on_what_evidence_and_how_to_mend_i
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("dialect", BOTH)
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    ("name", "dialect"), [(s, d) for s in SCENARIOS for d in BOTH if scenario(s).applies_to(d)]
+)
 async def test_the_second_witness_is_silent_too(name: str, dialect: str) -> None:
     from harness.drivers import Environments
     from harness.runner import run_all
