@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.messages import Side, render_event
-from harness.scenario import Answer, Audio, Call, Speech, Text
+from harness.messages import Json, Side, render_event
+from harness.scenario import Audio, Call, Speech, Text
 from harness.service.answers import audio_chunks, tokens
 from harness.translation import Translator
 from tests.talk import BOTH, GA, PREVIEW, Talk, assert_orders, one, talk, types
 
-ANSWERS: st.SearchStrategy[Answer] = st.one_of(
+ANSWERS: st.SearchStrategy[Text | Speech | Call] = st.one_of(
     st.builds(Text, st.text(max_size=200)),
     st.builds(
         lambda words, size: Speech(words, Audio("a.wav", bytes(size))),
@@ -27,7 +27,7 @@ ANSWERS: st.SearchStrategy[Answer] = st.one_of(
 )
 
 
-def said(session: Talk, text_only: bool) -> list[dict[str, object]]:
+def said(session: Talk, text_only: bool) -> list[Json]:
     """Asks for one answer; its events in canonical form."""
     if text_only:
         session.update(nested={"output_modalities": ["text"]}, flat={"modalities": ["text"]})
@@ -40,7 +40,9 @@ def said(session: Talk, text_only: bool) -> list[dict[str, object]]:
 @pytest.mark.parametrize("dialect", BOTH)
 @given(answer=ANSWERS, text_only=st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_every_answer_keeps_the_orders_of_the_captures(dialect: str, answer: Answer, text_only: bool) -> None:
+def test_every_answer_keeps_the_orders_of_the_captures(
+    dialect: str, answer: Text | Speech | Call, text_only: bool
+) -> None:
     # Talk checks each event against the dialect's own schema besides.
     events = said(talk(dialect, [answer]), text_only)
     assert_orders(events)
