@@ -28,7 +28,8 @@ from harness.messages import Json, Side, get_path
 from harness.playback.answers import BoundAnswer
 from harness.playback.bound import Filled, Rebased
 from harness.playback.hearing import Hearing
-from harness.playback.progress import Progress
+from harness.playback.progress import Progress, waiting
+from harness.playback.refusals import repeated, without_client
 from harness.recording import (
     RecordedAnswer,
     Session,
@@ -98,6 +99,7 @@ class Playback(Service):
         self._settling: str | None = None
         self._of_recording: set[str] = set()
         """The responses that are answers of the recording."""
+        self._told = list(self.recording.told)
         self._timeouts = 0
         self._idled = False
         self._stale = True
@@ -178,23 +180,7 @@ class Playback(Service):
         (canonical,) = self._scratch.to_canonical(Side.CLIENT, event).events
         said = without_event_ids(canonical)
         found = next((one for one in self.recording.refusals if one.event == said), None)
-        if found is None:
-            return None
-        answer = copy.deepcopy(found.error)
-        answer.pop("event_id", None)
-        error, given = answer["error"], event.get("event_id")
-        echoes = found.echoes
-        if echoes is None:
-            specs = self.dialect.errors.values()
-            rules = [
-                spec.event_id
-                for spec in specs
-                if (spec.type, spec.code) == (error.get("type"), error.get("code"))
-            ]
-            echoes = not rules or "client" in rules
-        if "event_id" in error:
-            error["event_id"] = given if echoes and isinstance(given, str) else None
-        return answer
+        return None if found is None else repeated(found, event.get("event_id"), self.dialect)
 
     # The session.
 
@@ -217,12 +203,23 @@ class Playback(Service):
                 self.exchange.session = self.session
                 event = {**event, "session": self.session}
                 how["prepared"] = self._rebased(found)
+        elif self._was_told(event):
+            how["origin"] = Origin.RECORDED
         elif how.get("response_id") in self._cut and how.get("prepared") is None:
             closing = self._cut[how["response_id"]].closing(event)
             if closing is not None:
                 event = closing.event
                 how.update(origin=Origin.RECORDED, prepared=closing.prepared)
         super().emit(event, **how)
+
+    def _was_told(self, event: Json) -> bool:
+        """Whether the recorded service confirmed such an edit, or complained in these words."""
+        type_ = event["type"]
+        if type_ in self._told:
+            self._told.remove(type_)
+            return True
+        error = event.get("error") if type_ == "error" else None
+        return error is not None and without_client(error) in self.recording.errors
 
     def settle(self, queued: Queued, event: Json) -> None:
         self._settling = queued.response_id
@@ -376,22 +373,11 @@ class Playback(Service):
                     ({"type": "response.cancel"},),
                     f"response.done of answer {number}",
                 )
-        progress = self._done_since
-        total = len(self.recording.answers)
-        for number, answer in enumerate(self.remaining, total - len(self.remaining) + 1):
-            yield progress.waiting(
-                answer.barrier, answer.needed, f"response.created of answer {number} of {total}"
-            )
-            progress = Progress()
-        for answer in self._outside:
-            yield Waiting(
-                "response.create out of band", answer.needed, "response.created of an answer out of band"
-            )
-        if self.recording.close.by == "server" and not self._parted:
+        yield from waiting(self.recording, self.remaining, self._outside, self._done_since)
+        if self.recording.close.by == "server" and not self._parted and not self.remaining:
             barrier, needed = self.recording.before_close
-            close = f"close {self.recording.close.code}"
-            if needed and progress.unmet(barrier, self._ids, by_service=True):
-                yield progress.waiting(barrier, needed, close)
+            if needed and self._done_since.unmet(barrier, self._ids, by_service=True):
+                yield self._done_since.waiting(barrier, needed, f"close {self.recording.close.code}")
 
 
 def _lasting(session: Json) -> Json:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.messages import Json
-from harness.recording import Barrier, Waiting, without_event_ids
+from harness.recording import Barrier, RecordedAnswer, Recording, Waiting, without_event_ids
 from harness.recording.lanes import APPEND
 from harness.recording.model import missing_of
 
@@ -58,3 +58,20 @@ class Progress:
 
     def waiting(self, barrier: Barrier, needed: tuple[Json, ...], holds: str) -> Waiting:
         return Waiting(str(barrier), missing_of(needed, self.sent), holds)
+
+
+def waiting(
+    recording: Recording,
+    remaining: Sequence[RecordedAnswer],
+    outside: Iterable[RecordedAnswer],
+    progress: Progress,
+) -> Iterator[Waiting]:
+    """What each answer that was not given waits for; what the client did counts for the next one alone."""
+    total = len(recording.answers)
+    for number, answer in enumerate(remaining, total - len(remaining) + 1):
+        holds = f"response.created of answer {number} of {total}"
+        yield progress.waiting(answer.barrier, answer.needed, holds)
+        progress = Progress()
+    for answer in outside:
+        holds = "response.created of an answer out of band"
+        yield Waiting("response.create, out of band", answer.needed, holds)

@@ -260,6 +260,10 @@ class Recording:
     commits: int = 0
     """How often the client committed by hand."""
     refusals: tuple[RecordedRefusal, ...] = ()
+    told: tuple[str, ...] = ()
+    """What the service told of edits that the client asked for: the types, in turn."""
+    errors: tuple[Json, ...] = ()
+    """Every `error`, without the client event's id in it."""
     parting: tuple[Line, ...] = ()
     """Errors that answer nothing the client sent, such as the last word before the end."""
     close: Close = field(default=Close("nobody", None))

@@ -46,6 +46,16 @@ _BODIES = {
 }
 """What a lane cannot do without."""
 
+EDITS = frozenset(
+    {
+        "conversation.item.retrieved",
+        "conversation.item.deleted",
+        "conversation.item.truncated",
+        "input_audio_buffer.cleared",
+    }
+)
+"""What confirms an edit: said to the client that is there, with its own values."""
+
 _read: dict[tuple[int, int], tuple[weakref.ref[Cassette], Dialect, Recording]] = {}
 
 
@@ -98,6 +108,8 @@ class _Reader:
         self._refusals: list[RecordedRefusal] = []
         self._accepted: list[Json] = []
         """What the client sent and was not refused, without ids; it cannot be refused for what it says."""
+        self._told: list[str] = []
+        self._errors: list[Json] = []
         self._parting: list[Line] = []
         self._items: list[Json] = []
 
@@ -116,6 +128,8 @@ class _Reader:
             transcriptions=self._hearing.transcriptions(),
             commits=self._hearing.by_hand,
             refusals=tuple(one for one in self._refusals if one.event not in self._accepted),
+            told=tuple(self._told),
+            errors=tuple(self._errors),
             parting=tuple(self._parting),
             close=cassette.close,
             before_close=(since.barrier(by_service=True), since.needed()),
@@ -167,6 +181,8 @@ class _Reader:
         if body is not None and not isinstance(event.get(body), dict):
             raise KeyError(body)
         answered = self._unanswered.answered(event)
+        if type_ in EDITS:
+            self._told.append(type_)
         if type_ == "session.created":
             self._created = self._said(line)
         elif type_ == "session.updated":
@@ -235,6 +251,7 @@ class _Reader:
         error = line.event.get("error")
         if not isinstance(error, dict):
             raise KeyError("error")
+        self._errors.append({key: value for key, value in error.items() if key != "event_id"})
         event = self._unanswered.refused(error)
         if event is None:
             self._parting.append(line)
