@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import __version__
 from harness.bundled import baseline_file
-from harness.cli.select import select_dialects, select_scenarios
+from harness.cli.select import select_dialects, select_pace, select_scenarios
 from harness.cli.terminal import Terminal
 from harness.documents import dump_document
 from harness.drivers import BUNDLED, Environments, parse_implementation
@@ -17,13 +17,15 @@ from harness.faults import parse_fault
 from harness.html import write_pages
 from harness.redaction import Redactor
 from harness.report import NO_BASELINE, Run, baseline_value, load_baseline, render_lines, results_lines
-from harness.runner import PATIENCE, Selection, plan_run, run_all
+from harness.runner import NO_FAULT, PATIENCE, Selection, plan_run, run_all
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns the run's exit code."""
     names = dict.fromkeys(options.implementation or BUNDLED)
-    faults = tuple(parse_fault(name) for name in options.fault or ())
+    asked = options.fault or ()
+    faults = tuple(parse_fault(name) for name in asked if name != NO_FAULT)
+    pace = select_pace(options.speed, options.latency, options.delay)
     baseline = NO_BASELINE if options.no_baseline else load_baseline(options.baseline or baseline_file())
     selection = Selection(
         implementations=tuple(parse_implementation(name) for name in names),
@@ -31,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
         scenarios=select_scenarios(options.scenario),
         faults=faults,
         cassettes=options.cassettes,
+        faults_of_scenarios=NO_FAULT not in asked,
+        pace=pace,
     )
     plans = plan_run(selection)
     _prepare_folder(options.output)
@@ -41,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         dialects=selection.dialects,
         faults=tuple(str(fault) for fault in faults),
         baseline=baseline,
-        complete=not (options.dialect or options.scenario or faults),
+        complete=not (options.dialect or options.scenario or asked),
     )
     with terminal.progress():
         record.results = asyncio.run(

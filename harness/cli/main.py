@@ -88,7 +88,18 @@ def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="a bundled name or a file; default: all bundled",
     )
     parser.add_argument(
-        "--fault", action="append", metavar="NAME", help="misbehave on purpose; may be repeated"
+        "--fault",
+        action="append",
+        metavar="NAME",
+        help="misbehave on purpose, beside what a scenario asks for itself; may be repeated; "
+        "none: not even that",
+    )
+    parser.add_argument(
+        "--speed", metavar="N", help="1 as recorded, 2 twice as fast, max at once (the default)"
+    )
+    parser.add_argument("--latency", metavar="TIME", help="from a client event to its effect: 200ms, 1.5s")
+    parser.add_argument(
+        "--delay", action="append", metavar="EVENT=TIME", help="wait before it; may be repeated"
     )
     parser.add_argument("--cassettes", type=Path, metavar="DIR", help="DIR/DIALECT/SCENARIO.jsonl")
     parser.add_argument(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from harness.bundled import scenario_files
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names, dialect_names, load_dialect
 from harness.exceptions import ScenarioFault, UsageFault
+from harness.faults import parse_fault
+from harness.model_script import read_seconds, read_speed
 from harness.scenario import Scenario, expected_types, load_scenario
+from harness.service.pace import Pace
+
+T = TypeVar("T")
 
 
 def select_dialects(names: Sequence[str] | None) -> tuple[Dialect, ...]:
@@ -28,6 +34,28 @@ def every_dialect() -> tuple[Dialect, ...]:
     return tuple(map(bundled_dialect, dialect_names()))
 
 
+def select_pace(speed: str | None, latency: str | None, delays: Sequence[str] | None) -> Pace:
+    """The pace that is asked for; unasked, everything is sent at once."""
+    waits = []
+    for text in delays or ():
+        type_, equals, wait = text.partition("=")
+        if not (equals and type_.strip()):
+            raise UsageFault(f"--delay: {text!r}", hint="give an event and a time: response.created=1.5s")
+        waits.append((type_.strip(), _read(read_seconds, f"--delay {type_}", wait)))
+    return Pace(
+        speed=_read(read_speed, "--speed", speed) if speed else None,
+        latency=_read(read_seconds, "--latency", latency) if latency else 0.0,
+        delays=tuple(waits),
+    )
+
+
+def _read(reader: Callable[[str], T], option: str, text: str) -> T:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise UsageFault(f"{option}: {text!r}", hint=f"give {error}") from None
+
+
 def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
     """The named scenarios (bundled names or files), or all bundled ones."""
     bundled = {path.stem: path for path in scenario_files()}
@@ -43,8 +71,14 @@ def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
 
 
 def checked_scenario(path: Path) -> Scenario:
-    """A scenario whose expected events exist; raises ScenarioFault for one that no dialect has."""
+    """A scenario whose expected events and faults exist; raises ScenarioFault for what there is not."""
     scenario = load_scenario(path)
+    for text in scenario.faults:
+        try:
+            parse_fault(text)
+        except UsageFault as fault:
+            problem, _, rest = str(fault).partition("\n")
+            raise ScenarioFault(scenario.path, problem, hint=rest.strip() or None) from None
     known = {name for dialect in every_dialect() for name in dialect.canonical_server_events}
     for name in sorted(expected_types(scenario) - known):
         close = difflib.get_close_matches(name, known, 1)

@@ -94,6 +94,9 @@ class Terminal:
             )
             if not result.findings:
                 self._line("", result.reason)
+            for fault in result.faults:
+                whose = "the scenario's own" if fault.of_scenario else "asked for"
+                self._line("fault", f"{fault.text} ({whose}{'' if fault.struck else '; it changed nothing'})")
             findings = [f for f in result.findings if verbose or f.severity is not Severity.NOTE]
             unexpected = result.verdict in BAD and not known
             for number, finding in enumerate(findings):

@@ -85,9 +85,9 @@ NO_FAULT = "none"
 
 def _pace_options(pace: Pace) -> list[str]:
     words = [] if pace.speed is None else ["--speed", f"{pace.speed:g}"]
-    words += ["--latency", f"{pace.latency:g}"] if pace.latency else []
+    words += ["--latency", f"{pace.latency:g}s"] if pace.latency else []
     for pattern, seconds in pace.delays:
-        words += ["--delay", f"{pattern}={seconds:g}"]
+        words += ["--delay", f"{pattern}={seconds:g}s"]
     return words
 
 
