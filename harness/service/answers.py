@@ -76,7 +76,7 @@ class _Content:
             return self
         words = tokens(self.words)
         sound, ms = self.sound, self.sound_ms * budget // cost
-        if sound is not None:
+        if sound:
             sound = sound[: ms * (len(sound) // self.sound_ms)]
         said = "".join(words[: len(words) * budget // cost])
         return replace(self, words=said, sound=sound, sound_ms=ms, whole=False)
@@ -185,7 +185,7 @@ def _contents(answer: Answer, frame: ResponseFrame) -> tuple[list[_Content], str
     assert not isinstance(answer, Failure)
     wanted = answer.answers if isinstance(answer, Several) else (answer,)
     limit = frame.session.get("max_output_tokens")
-    budget = limit if isinstance(limit, int) else None
+    budget = max(limit, 0) if isinstance(limit, int) else None
     contents: list[_Content] = []
     for part in wanted:
         content = _content(part, frame)

@@ -109,6 +109,14 @@ def test_an_answer_has_no_more_tokens_than_it_may(dialect: str) -> None:
 
 
 @both
+@pytest.mark.parametrize("limit", [1, 0, -3])
+def test_an_answer_without_sound_can_be_cut_at_any_limit(dialect: str, limit: int) -> None:
+    session = talk(dialect, [Speech("one two three", Audio("none.wav", b""))])
+    session.service.session["max_output_tokens"] = limit
+    assert session.respond()[-1]["response"]["status"] == "incomplete"
+
+
+@both
 def test_a_held_answer_waits_until_it_is_cancelled(dialect: str) -> None:
     session = talk(dialect, [Cut(SECOND, 0.2)])
     events = session.respond()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.dialects import dialect_names
 from harness.messages import Json
 from harness.scenario import Audio, Cut, Failure, Speech, Text
 from harness.service.audio import encoded
@@ -308,3 +309,27 @@ def test_a_turn_that_cannot_be_written_down_says_why_and_is_answered(dialect: st
         "param": None,
     }
     assert "response.done" in types(events)
+
+
+# Everywhere.
+
+
+@pytest.mark.parametrize("dialect", dialect_names())
+def test_in_every_dialect_a_turn_interrupts_is_committed_and_answered(dialect: str) -> None:
+    # Talk checks each event against the dialect's own schema.
+    session = talk(dialect, [Cut(LONG, 0.3), Text("Yes?")])
+    session.respond()
+    names = types(session.speak(TURN))
+    order = ["speech_started", "response.done", "speech_stopped", "committed", "response.created"]
+    places = [next(place for place, name in enumerate(names) if name.endswith(end)) for end in order]
+    assert places[0] == 0
+    assert places[2] < places[3] < places[4]
+    assert names[-1] in ("response.done", "rate_limits.updated")
+
+
+def test_voice_live_says_of_items_it_heard_alone_that_they_are_done() -> None:
+    session = talk("azure-voice-live", [Text("Hi.")])
+    names = types(session.speak(TURN))
+    assert names.count("conversation.item.done") == 1
+    assert names.index("conversation.item.done") == names.index("conversation.item.created") + 1
+    assert "conversation.item.done" not in types(session.say())

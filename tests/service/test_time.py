@@ -102,6 +102,17 @@ def test_after_the_answer_was_played_a_silent_user_is_spoken_to() -> None:
     assert session.service.next_timer < 60, "and waited for again"
 
 
+def test_a_timeout_shorter_than_the_documented_least_is_no_hurry() -> None:
+    session = talk(GA, [SECOND, Text("Hello?")])
+    detect(session, idle_timeout_ms=-1)
+    session.respond()
+    done = session.service.t
+    session.service.advance(done + 5.9)
+    assert session.read() == []
+    session.service.advance(done + 6.1)
+    assert "response.done" in types(session.read())
+
+
 def test_who_speaks_is_not_timed_out() -> None:
     session = idle_session()
     session.respond()

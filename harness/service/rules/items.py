@@ -102,7 +102,8 @@ def delete(service: Service, event: Json) -> None:
     source=f"{TYPES}: `set this to 0`; what comes of another is not published",
 )
 def truncate(service: Service, event: Json) -> None:
-    item_id, wanted, index = event["item_id"], int(event["audio_end_ms"]), int(event["content_index"])
+    item_id, index = event["item_id"], int(event["content_index"])
+    wanted = max(int(event["audio_end_ms"]), 0)
     if service.conversation.position(item_id) is None:
         raise Refused("truncate_unknown_item", item_id)
     made = service.conversation.audio_ms.get(item_id)

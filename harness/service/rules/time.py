@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _EXPIRY = "session expiry"
 _IDLE = "idle timeout"
 
+_LEAST_IDLE_MS = 5000
+
 
 @rule(
     "time.expiry",
@@ -50,15 +52,21 @@ def start_expiry(service: Service) -> None:
     evidence=Evidence.DOCUMENTED,
     source=f"{TYPES}: ServerVad.idle_timeout_ms",
 )
+@rule(
+    "time.idle.least",
+    "a timeout below the documented 5 s waits 5 s",
+    evidence=Evidence.ASSUMED,
+    source="the least is documented; what the service does with less is not",
+)
 def start_idling(service: Service, playing_ms: int) -> None:
     """An answer is over: from when it was heard on, the user is waited for."""
     detection = service.turn_detection or {}
     timeout = detection.get("idle_timeout_ms")
     if detection.get("type") != "server_vad" or not isinstance(timeout, (int, float)) or service.input.turn:
         return
-    since = service.input.clock_ms
-    due = service.t + (playing_ms + timeout) / 1000
-    service.agenda.set_timer(_IDLE, due, lambda: _idle(service, since, timeout))
+    since, patience = service.input.clock_ms, max(timeout, _LEAST_IDLE_MS)
+    due = service.t + (playing_ms + patience) / 1000
+    service.agenda.set_timer(_IDLE, due, lambda: _idle(service, since, patience))
 
 
 def stop_idling(service: Service) -> None:
