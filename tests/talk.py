@@ -138,7 +138,7 @@ def assert_valid(dialect: Dialect, event: Json) -> None:
 
 
 def assert_orders(events: list[Json]) -> None:
-    """The rules that hold of every captured response (CORRECTIONS, section 3); canonical events."""
+    """The rules that hold of every captured response ; canonical events."""
     created, done = events[0], events[-1]
     assert created["type"] == "response.created"
     assert done["type"] == "response.done"

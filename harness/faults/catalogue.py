@@ -11,7 +11,7 @@ from harness.faults.values import Value
 FIRST_DELTA = "response.*.delta"
 
 FLOATING = "rate_limits.updated|conversation.item.input_audio_transcription.*|output_audio_buffer.*"
-"""What may come anywhere (captures; CORRECTIONS, section 3): no client may rely on its place."""
+"""What may come anywhere (captures: before, within and after responses): no client may rely on its place."""
 
 ALWAYS = "always"
 

@@ -27,6 +27,9 @@ LEAST_REST = 0.001
 FLUSH_SECONDS = 1.0
 """How long a client that reads slowly may hold up the loss of its connection."""
 
+_MOST_COMING = 4096
+"""Frames under way at once; who sends faster than that waits, as on a full line."""
+
 NO_CODE = 1005
 """RFC 6455 7.4.1: says that a close frame had no code."""
 
@@ -44,7 +47,7 @@ class Session:
         self._began = time.monotonic()
         self._started = asyncio.Event()
         self._arrived = asyncio.Event()
-        self._coming: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
+        self._coming: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue(_MOST_COMING)
         """Frames on their way through the latency, with the times at which they get there."""
 
     async def run(self) -> None:
@@ -78,7 +81,7 @@ class Session:
         async for frame in self._websocket:
             self._connection.touch(self._pace.latency)
             if self._pace.latency:
-                self._coming.put_nowait((time.monotonic() + self._pace.latency, frame))
+                await self._coming.put((time.monotonic() + self._pace.latency, frame))
             else:
                 self._take(frame)
 
@@ -153,6 +156,8 @@ class Session:
                 await self._arrived.wait()
 
     async def _end(self, ending: Ending) -> None:
+        self._connection.touch(ending.pause)
+        await _sleep(ending.pause)
         if ending.code is None:
             await self._flushed()
             self._websocket.transport.abort()

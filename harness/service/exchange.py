@@ -61,10 +61,14 @@ class ResponseStart:
 
 @dataclass(frozen=True)
 class Ending:
-    """How the service ends the connection; without a code it drops it, close frame and all."""
+    """How the service ends the connection; without a code it drops it, close frame and all.
+
+    `pause` is seconds of real time before it.
+    """
 
     code: int | None
     reason: str = ""
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)

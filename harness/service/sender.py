@@ -92,9 +92,12 @@ class Sender(ABC):
         """Queues one canonical event `delay` seconds from now."""
         self.agenda.push(Queued(self.t + delay, event, origin, thinking, response_id, prepared))
 
-    def end(self, code: int | None, reason: str = "", delay: float = LATENCY) -> None:
+    def end(self, code: int | None, reason: str = "") -> None:
         """Queues the end of the connection."""
-        self.agenda.push(Queued(self.t + delay, None, Origin.MODELLED, ending=Ending(code, reason)))
+        self._end(Ending(code, reason), LATENCY)
+
+    def _end(self, ending: Ending, delay: float) -> None:
+        self.agenda.push(Queued(self.t + delay, None, Origin.MODELLED, ending=ending))
 
     def advance(self, t: float) -> None:
         """Moves the virtual clock on to `t`, it never goes back; timers on the way fire at their times."""
@@ -181,7 +184,7 @@ class Sender(ABC):
             self._pause += step.seconds
         elif isinstance(step, End):
             self.agenda.drop(lambda _: True)
-            self.end(step.code, step.reason, delay=0.0)
+            self._end(Ending(step.code, step.reason, self._pause), delay=0.0)
         elif isinstance(step, Stall):
             self._stalled = True
 

@@ -163,6 +163,16 @@ async def test_nothing_is_sent_for_a_while() -> None:
         assert 0.2 <= time.monotonic() - began < 2
 
 
+async def test_a_while_before_the_end_of_the_connection_passes_too() -> None:
+    faults = ("pause:seconds=0.2,at=response.created", "drop:at=response.created,when=before")
+    async with serving(GA, "text-turn", *faults) as server, dial(server) as websocket:
+        await hear(websocket)
+        began = time.monotonic()
+        await ask(websocket)
+        assert not any("response.created" in frame for frame in await frames_of_an_answer(websocket))
+        assert 0.2 <= time.monotonic() - began < 2
+
+
 async def test_any_session_is_accepted() -> None:
     async with serving(GA, "text-turn", "accept-any-session") as server, dial(server) as websocket:
         await hear(websocket)
