@@ -76,15 +76,7 @@ class _Reader:
             errors={name: self._error(name, spec) for name, spec in raw["errors"].items()},
             failures=tuple(self._failure(name, spec) for name, spec in raw["failures"].items()),
             closes=tuple(
-                CloseRule(
-                    rule["code"],
-                    rule["by"],
-                    rule.get("reason"),
-                    rule["when"],
-                    self._fact(rule),
-                    rule.get("cause"),
-                    rule.get("error"),
-                )
+                CloseRule(**{key: rule.get(key) for key in CloseRule.__slots__} | {"fact": self._fact(rule)})
                 for rule in raw["closes"]
             ),
             limits=tuple(

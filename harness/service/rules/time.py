@@ -18,6 +18,8 @@ _IDLE = "idle timeout"
 
 _LEAST_IDLE_MS = 5000
 
+_TIMEOUT = "input_audio_buffer.timeout_triggered"
+
 
 @rule(
     "time.expiry",
@@ -48,7 +50,8 @@ def start_expiry(service: Service) -> None:
 
 @rule(
     "time.idle.start",
-    "`idle_timeout_ms` counts from response.done plus the time its audio plays; only server_vad has it",
+    "`idle_timeout_ms` counts from response.done plus the time its audio plays; only server_vad has "
+    "it, and only dialects that have the event",
     evidence=Evidence.DOCUMENTED,
     source=f"{TYPES}: ServerVad.idle_timeout_ms",
 )
@@ -62,7 +65,10 @@ def start_idling(service: Service, playing_ms: int) -> None:
     """An answer is over: from when it was heard on, the user is waited for."""
     detection = service.turn_detection or {}
     timeout = detection.get("idle_timeout_ms")
-    if detection.get("type") != "server_vad" or not isinstance(timeout, (int, float)) or service.input.turn:
+    known = _TIMEOUT in service.dialect.canonical_server_events
+    if not known or detection.get("type") != "server_vad" or not isinstance(timeout, (int, float)):
+        return
+    if service.input.turn is not None:
         return
     since, patience = service.input.clock_ms, max(timeout, _LEAST_IDLE_MS)
     due = service.t + (playing_ms + patience) / 1000
@@ -93,9 +99,8 @@ def _idle(service: Service, since: float, timeout: float) -> None:
     end = service.input.clock_ms
     start = max(since, end - timeout)
     item_id = service.mint.mint("item")
-    type_ = "input_audio_buffer.timeout_triggered"
     said: Json = {"audio_start_ms": round(start), "audio_end_ms": round(end), "item_id": item_id}
-    service.emit({"type": type_, **said}, origin=service.speech_origin(type_))
+    service.emit({"type": _TIMEOUT, **said}, origin=service.speech_origin(_TIMEOUT))
     audio = service.input.take(start, end)
     add_spoken_item(service, item_id, audio, service.speech_origin)
     service.respond({}, refused=False, by_service=True)
