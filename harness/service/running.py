@@ -91,7 +91,9 @@ class Running:
             self._sent_of_item(event, type_)
 
     def _item(self, item_id: str) -> _Item:
-        return self.items.setdefault(item_id, _Item({"response_id": self.id}, {"id": item_id}))
+        return self.items.setdefault(
+            item_id, _Item({"response_id": self.id}, {"id": item_id, "type": "message"})
+        )
 
     def _sent_of_item(self, event: Json, type_: str) -> None:
         item = self._item(event["item_id"])
