@@ -39,7 +39,7 @@ class Rebased:
         if before is None or after is None:
             wire: Json = {**replaced(self.wire, self.ids), "event_id": event.get("event_id")}
         else:
-            wire = rebased(replaced(self.wire, self.ids), before, after)
+            wire = rebased(replaced(self.wire, self.ids), before, {**before, **after})
         return wire, render_event(wire)
 
     def _wire(self, event: Json) -> Json | None:

@@ -94,6 +94,8 @@ class Playback(Service):
         self._commits = 0
         self._transcribed = Origin.MODELLED
         self._updated = False
+        self._in_vain = False
+        """An answer was asked for that the recorded service did not live to give."""
         self._own_model = model is not None
         self._parted = False
         self._settling: str | None = None
@@ -290,7 +292,10 @@ class Playback(Service):
             return self._supply_outside(request)
         progress, self._done_since = self._done_since, Progress()
         if not self.remaining:
-            if self.recording.close.by == "server" and self.recording.left_unanswered:
+            barrier, _ = self.recording.before_close
+            in_vain = self.recording.close.by == "server" and self.recording.left_unanswered
+            if in_vain and not progress.unmet(barrier, self._ids, by_service=True):
+                self._done_since, self._in_vain = progress, True
                 return Supply((), Origin.RECORDED)
             return self._modelled(request, "the cassette has no further answer")
         answer = self.remaining[0]
@@ -354,6 +359,8 @@ class Playback(Service):
         if self.remaining or self._outside or not self.agenda.empty or not broken_off:
             return False
         if self.recording.updated and not self._updated:
+            return False
+        if self.recording.left_unanswered and not self._in_vain:
             return False
         barrier, _ = self.recording.before_close
         return self._done_since.unmet(barrier, self._ids, by_service=True) is None

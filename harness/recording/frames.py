@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from harness.messages import Json, render_event
@@ -108,20 +109,16 @@ class Template:
         wire = self._wire_places.bound(ids)
         for key in _OWN & wire.keys():
             wire[key] = event.get(key)
-        values = [event.get(name) if own else ids.get(name, name) for own, name in self._slots]
-        texts = [_text(value) for value in values]
-        pieces = [piece for pair in zip(self._segments, texts, strict=False) for piece in pair]
-        return wire, "".join([*pieces, self._segments[-1]])
-
-
-_PLAIN = re.compile(r"[A-Za-z0-9_-]*")
+        segments = self._segments
+        pieces = [segments[0]]
+        for (own, name), segment in zip(self._slots, segments[1:], strict=True):
+            pieces += (_text(event.get(name) if own else ids.get(name, name)), segment)
+        return wire, "".join(pieces)
 
 
 def _text(value: Any) -> str:
-    """JSON of an id: one of the service's needs no escapes, a client may have made up anything."""
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return f'"{value}"'
-    return json.dumps(value)
+    """JSON of an id, in ASCII: a client may have made up anything."""
+    return encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)
 
 
 def rebased(recorded: Any, before: Any, after: Any) -> Any:

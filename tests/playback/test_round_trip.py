@@ -115,11 +115,9 @@ HEAVY = (pytest.mark.heavy,)
 
 IN_DEFAULT = (
     "azure-ws-audio-in-server-vad-transcribes",
-    "azure-voice-live-ws-text-in-audio-out-turn",
-    "openai-ws-message-history-seeding",
     "parity-ws-text-tool-round-parity-openai-current",
 )
-"""One of each kind; the rest costs a process each and shows the same."""
+"""Speech, and a call; the rest costs a process each and shows the same."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in IN_DEFAULT else HEAVY) for n in CAPTURES])
