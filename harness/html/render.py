@@ -19,7 +19,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.findings import Verdict
-from harness.html.sections import Record, count_verdicts, counted, gather_section, safe_name, unused_name
+from harness.html.sections import (
+    Record,
+    count_verdicts,
+    counted,
+    gather_section,
+    not_whole,
+    safe_name,
+    unused_name,
+)
 
 GLYPHS = {
     "harness-error": "!",
@@ -163,5 +171,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters.update(pretty=_pretty, seconds=_seconds, safe_name=safe_name, counted=counted)
+_ENVIRONMENT.filters.update(
+    pretty=_pretty, seconds=_seconds, safe_name=safe_name, counted=counted, not_whole=not_whole
+)
 _ENVIRONMENT.globals.update(GLYPHS=GLYPHS, FAILING=[str(v) for v in FAILING], SURFACED=SURFACED)

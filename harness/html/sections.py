@@ -30,19 +30,21 @@ class CaseView:
     """The findings that a message shows: by its id, theirs and their codes."""
 
     @property
-    def column(self) -> tuple[str, ...]:
+    def line(self) -> tuple[str, ...]:
+        """The scenario and its faults: a row of the matrix."""
         case = self.record["case"]
         return (case["scenario"], *case["faults"])
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Implementations (rows) by scenarios with their faults (columns)."""
+    """Scenarios with their faults (rows) by implementations (columns): there are many of the former."""
 
-    columns: list[tuple[str, ...]]
+    columns: list[tuple[str, list[str]]]
+    """Implementation, and the versions its driver reports."""
     titles: dict[str, str]
-    rows: list[tuple[str, list[str], list[list[CaseView]]]]
-    """Implementation, the versions its driver reports, cells."""
+    rows: list[tuple[tuple[str, ...], list[list[CaseView]]]]
+    """Scenario and faults, cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +77,17 @@ def gather_section(dialect: Record, cases: Sequence[Record], href: str | None) -
 
 
 def _matrix(views: Sequence[CaseView]) -> Matrix:
-    columns = list(dict.fromkeys(view.column for view in views))
     titles = {view.record["case"]["scenario"]: view.record["case"]["title"] for view in views}
-    rows = []
+    columns = []
     for name in dict.fromkeys(view.record["case"]["implementation"] for view in views):
-        mine = [view for view in views if view.record["case"]["implementation"] == name]
-        versions = dict.fromkeys(view.record["case"]["version"] for view in mine)
-        cells = [[view for view in mine if view.column == column] for column in columns]
-        rows.append((name, [version for version in versions if version is not None], cells))
+        mine = [view.record["case"] for view in views if view.record["case"]["implementation"] == name]
+        versions = dict.fromkeys(case["version"] for case in mine)
+        columns.append((name, [version for version in versions if version is not None]))
+    rows = []
+    for line in dict.fromkeys(view.line for view in views):
+        mine_too = [view for view in views if view.line == line]
+        cells = [[v for v in mine_too if v.record["case"]["implementation"] == name] for name, _ in columns]
+        rows.append((line, cells))
     return Matrix(columns, titles, rows)
 
 
@@ -116,6 +121,17 @@ def _provenance(cases: Sequence[Record]) -> str:
     if bare:
         sentences.append(f"No cassette stands behind {counted(bare, 'case')}.")
     return " ".join(sentences)
+
+
+def not_whole(wire: Sequence[Record]) -> list[str]:
+    """How answers ended that did not come whole: cancelled, failed, incomplete."""
+    found = []
+    for message in wire:
+        event = message.get("event")
+        response = event.get("response") if isinstance(event, dict) else None
+        if message["type"] == "response.done" and isinstance(response, dict):
+            found.append(str(response.get("status")))
+    return [status for status in found if status != "completed"]
 
 
 def safe_name(text: Any) -> str:
