@@ -58,7 +58,7 @@ def test_speech_begins_with_its_padding_and_ends_with_its_silence(format_: str) 
 
 @formats
 @given(cuts=st.lists(st.integers(0, len(TURN)), max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_what_is_heard_does_not_depend_on_how_the_client_cuts_its_audio(
     format_: str, cuts: list[int]
 ) -> None:
@@ -103,9 +103,9 @@ def test_a_turn_does_not_begin_in_the_turn_before_it() -> None:
 @formats
 def test_ten_seconds_are_heard_in_a_moment(format_: str) -> None:
     audio = encoded(tone(1000) * 10, format_)
-    began = time.perf_counter()
+    began = time.process_time()
     EnergyDetector(VAD, format_, 0.0).feed(audio)
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.3
 
 
 # A turn.
