@@ -78,6 +78,15 @@ class Capabilities:
                 return reason
         return None
 
+    def expressible(self, path: str, value: Any) -> Any:
+        """A wanted value without the fields inside it that the framework has no way to express."""
+        if not isinstance(value, dict):
+            return value
+        left = {
+            name: inner for name, inner in value.items() if not self.reason_it_cannot(f"{path}.{name}", inner)
+        }
+        return {name: self.expressible(f"{path}.{name}", inner) for name, inner in left.items()}
+
 
 @dataclass
 class Observed:

@@ -34,6 +34,27 @@ def audio(pcm: bytes, rate: int = 24_000) -> dict[str, Any]:
     return {"kind": "audio", "audio": base64.b64encode(pcm).decode("ascii"), "rate": rate}
 
 
+def test_what_a_framework_cannot_say_is_left_out_of_what_is_wanted_of_it() -> None:
+    hello = {
+        "implementation": {"name": "x", "version": "1"},
+        "intents": [],
+        "observes": [],
+        "cannot": [{"field": "session.audio.input.turn_detection.idle_timeout_ms", "reason": "no field"}],
+    }
+    capabilities = Capabilities.from_hello(hello)
+    wanted = {"type": "server_vad", "idle_timeout_ms": 5000}
+    assert capabilities.expressible("audio.input.turn_detection", wanted) == {"type": "server_vad"}
+    assert capabilities.expressible("audio.output.voice", "alloy") == "alloy"
+
+
+def test_each_interruption_notes_how_much_had_been_heard() -> None:
+    observed = Observed()
+    observed.note({"kind": "interruption"})
+    observed.note({"kind": "audio", "rate": 1000, "audio": "AAAAAAAA"})
+    observed.note({"kind": "interruption"})
+    assert observed.heard_before == [0.0, 0.003]
+
+
 def test_capabilities_are_read_from_the_hello() -> None:
     found = Capabilities.from_hello(HELLO)
 

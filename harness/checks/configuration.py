@@ -119,10 +119,10 @@ def _lost(record: CaseRecord, moment: Moment, path: str) -> Finding | None:
 
 def is_lost(record: CaseRecord, path: str, value: Any, actual: Any) -> bool:
     """Whether a wanted value does not hold, though the framework has a way to ask for it."""
-    if value is MISSING or _holds(value, actual):
-        return False
     capabilities = record.observed.capabilities
-    return not (capabilities and capabilities.reason_it_cannot(path, value))
+    if value is MISSING or (capabilities and capabilities.reason_it_cannot(path, value)):
+        return False
+    return not _holds(capabilities.expressible(path, value) if capabilities else value, actual)
 
 
 def _refused_updates(record: CaseRecord) -> tuple[bool, bool]:

@@ -45,7 +45,8 @@ def interruption(record: CaseRecord) -> Iterator[Finding]:
         return
     if not record.observed.sees("audio") or not cut[0].audio:
         return
-    after = record.observed.audio_seconds - record.observed.heard_before[0]
+    # Some tell of one whenever the user begins to speak: the last is the one that counts.
+    after = record.observed.audio_seconds - record.observed.heard_before[-1]
     allowed = _seconds_after(record, cut[0])
     if after > allowed * (1 + _TOLERANCE) + _TOLERANCE:
         yield _finding(

@@ -65,6 +65,9 @@ class Drive:
         if not await self.host.wait_until(lambda: observed.stage != "starting", allowed):
             self._hung(f"said no hello within {allowed:g} s")
             return Driven(("hello",))
+        kind = str(self.plan.session.get("type", "realtime"))
+        if observed.capabilities and observed.capabilities.reason_it_cannot("type", kind):
+            return Driven((f"open a {kind} session",))
         await self.host.write(self.start)
         if not await self._ready():
             self._hung(f"was not ready within {self.patience * 2:g} s")

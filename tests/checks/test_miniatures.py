@@ -232,7 +232,9 @@ def test_each_miniature_is_caught_for_its_fault_and_nothing_else(
 ) -> None:
     result = results[row]
     # What nobody knows of is noted wherever a scenario needs it, and is nobody's fault.
-    assert found(result) - {"session.unproven=note"} == row.findings - {"session.unproven=note"}, result.reason
+    assert found(result) - {"session.unproven=note"} == row.findings - {"session.unproven=note"}, (
+        result.reason
+    )
     assert row.findings <= found(result)
     assert str(result.verdict) == row.verdict, result.reason
     assert str(result.close_verdict) == row.close

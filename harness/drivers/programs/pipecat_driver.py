@@ -189,7 +189,7 @@ class PipecatDriver(Driver):
         "exception",
         "item",
     )
-    cannot = tuple(inexpressible())
+    cannot = (("session.type: transcription", "its service opens realtime sessions"), *inexpressible())
 
     surface: Surface
     service: LLMService

@@ -1,0 +1,258 @@
+"""Checks over records made by hand: what cannot be seen with a miniature, or not quickly."""
+
+from __future__ import annotations
+
+import base64
+import math
+from array import array
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.checks import CaseRecord, judge
+from harness.checks.script import _nearest, _same
+from harness.checks.scripted import due_answers
+from harness.dialects import Evidence, bundled_dialect
+from harness.findings import Basis, Finding
+from harness.messages import Json, Side
+from harness.observations import Capabilities, Observed
+from harness.scenario import plan_intents
+from harness.service import Ending, Entry, Exchange, Handshake, Origin
+from tests.cases import SCENARIOS, scenario
+from tests.talk import GA
+
+KINDS = ("text", "audio", "transcript", "user_transcript", "error", "interruption")
+
+
+def record(name: str, *events: tuple[Side, Json], **fields: Any) -> CaseRecord:
+    exchange = Exchange(session={})
+    for number, (side, event) in enumerate(events):
+        origin = Origin.RECORDED if side is Side.SERVER else None
+        exchange.entries.append(Entry(number, float(number), side, event, (event,), origin))
+    plan = plan_intents(scenario(name))
+    observed = Observed(exit_code=0, stage="finished")
+    observed.capabilities = Capabilities("x", "1", frozenset(), frozenset(KINDS), (), "wire")
+    opened = Handshake("/openai/v1/realtime", (), (), (), 101)
+    made = CaseRecord(
+        scenario=scenario(name),
+        dialect=bundled_dialect(GA),
+        plan=plan,
+        handshakes=(opened,),
+        exchange=exchange,
+        observed=observed,
+        played=(),
+        basis=Basis(Evidence.DOCUMENTED, "by hand"),
+        begun=len(plan.intents),
+        endings=(None,),
+    )
+    return replace(made, **fields)
+
+
+def outcome(made: CaseRecord, code: str) -> tuple[str, list[Finding]]:
+    findings, outcomes = judge(made)
+    return next(o.outcome for o in outcomes if o.code == code), [f for f in findings if f.code == code]
+
+
+def client(type_: str, **fields: Any) -> tuple[Side, Json]:
+    return Side.CLIENT, {"type": type_, **fields}
+
+
+def server(type_: str, **fields: Any) -> tuple[Side, Json]:
+    return Side.SERVER, {"type": type_, **fields}
+
+
+def b64(pcm: bytes) -> str:
+    return base64.b64encode(pcm).decode("ascii")
+
+
+def cut_answer() -> list[tuple[Side, Json]]:
+    at = {"response_id": "resp_1", "item_id": "item_1"}
+    details = {"type": "cancelled", "reason": "turn_detected"}
+    return [
+        server("response.created", response={"id": "resp_1", "conversation_id": "conv"}),
+        server("response.output_item.added", response_id="resp_1", item={"id": "item_1", "type": "message"}),
+        server("response.output_audio.delta", delta=b64(bytes(48_000)), **at),
+        server("input_audio_buffer.speech_started", item_id="item_2"),
+        server("response.done", response={"id": "resp_1", "status": "cancelled", "status_details": details}),
+    ]
+
+
+# Barge-in.
+
+
+def test_cutting_another_item_than_the_one_that_was_heard_fails() -> None:
+    wrong = client("conversation.item.truncate", item_id="item_0", content_index=0, audio_end_ms=10)
+    right = client("conversation.item.truncate", item_id="item_1", content_index=0, audio_end_ms=10)
+    word, (finding,) = outcome(record("interruption", *cut_answer(), wrong), "order.truncate")
+    assert (word, str(finding.severity), finding.actual) == ("finding", "fail", "item_0")
+    assert outcome(record("interruption", *cut_answer(), right), "order.truncate") == ("pass", [])
+
+
+def test_what_surfaces_of_a_cut_answer_before_the_interruption_is_in_order() -> None:
+    made = record("interruption", *cut_answer())
+    made.observed.note({"kind": "audio", "rate": 24_000, "audio": b64(bytes(40_000))})
+    made.observed.note({"kind": "interruption"})
+    assert outcome(made, "surfaced.interruption")[0] == "pass"
+    made.observed.note({"kind": "audio", "rate": 24_000, "audio": b64(bytes(48_000))})
+    assert outcome(made, "surfaced.interruption")[0] == "finding"
+
+
+def test_nobody_who_cannot_see_interruptions_is_failed_for_one() -> None:
+    made = record("interruption", *cut_answer())
+    assert made.observed.capabilities is not None
+    made.observed.capabilities = replace(made.observed.capabilities, observes=frozenset({"audio"}))
+    assert outcome(made, "surfaced.interruption")[0] == "not-applicable"
+
+
+# Failures and losses.
+
+
+@pytest.mark.parametrize(("status", "word"), [("failed", "finding"), ("incomplete", "not-applicable")])
+def test_only_a_failed_response_must_reach_the_user_as_an_error(status: str, word: str) -> None:
+    said = {"id": "r", "status": status, "status_details": {"error": {"message": "too much to do"}}}
+    made = record(
+        "text-turn", server("response.created", response={"id": "r"}), server("response.done", response=said)
+    )
+    assert outcome(made, "surfaced.failure")[0] == word
+    made.observed.errors.append("sorry: too much to do")
+    assert outcome(made, "surfaced.failure")[0] in ("pass", "not-applicable")
+
+
+@pytest.mark.parametrize(
+    ("ending", "word"),
+    [
+        (Ending(None), "finding"),
+        (Ending(1011), "finding"),
+        (Ending(1000), "not-applicable"),
+        (None, "not-applicable"),
+    ],
+)
+def test_a_connection_that_ends_before_its_time_must_be_heard_of(ending: Ending | None, word: str) -> None:
+    made = record("text-turn", server("session.created", session={}), endings=(ending,))
+    assert outcome(made, "surfaced.connection-loss")[0] == word
+
+
+def test_who_comes_back_by_himself_need_not_tell_of_the_loss() -> None:
+    made = record("text-turn", server("session.created", session={}), endings=(Ending(None),))
+    again = replace(made, handshakes=made.handshakes * 2)
+    assert outcome(again, "surfaced.connection-loss")[0] == "pass"
+
+
+def test_an_error_event_from_before_is_not_the_news_of_the_loss() -> None:
+    said = server("error", error={"message": "no such thing", "code": None})
+    made = record("text-turn", said, endings=(Ending(None),))
+    made.observed.errors.append("no such thing")
+    assert outcome(made, "surfaced.connection-loss")[0] == "finding"
+    made.observed.errors.append("connection lost")
+    assert outcome(made, "surfaced.connection-loss")[0] == "pass"
+
+
+def test_a_refused_handshake_is_heard_of_or_tried_again() -> None:
+    refused = Handshake("/openai/v1/realtime", (), (), (), 429, fault="refuse-handshake:status=429")
+    silent = record("text-turn", handshakes=(refused,), endings=())
+    assert outcome(silent, "handshake.refused-surfaced")[0] == "finding"
+    opened = replace(refused, status=101, fault=None)
+    tried = replace(silent, handshakes=(refused, opened))
+    assert outcome(tried, "handshake.refused-surfaced")[0] == "pass"
+    silent.observed.errors.append("HTTP 429")
+    assert outcome(silent, "handshake.refused-surfaced")[0] == "pass"
+
+
+# The user's own speech.
+
+
+def _sine(seconds: float, size: int = 8000) -> bytes:
+    return array("h", (int(size * math.sin(n / 8)) for n in range(int(24_000 * seconds)))).tobytes()
+
+
+def _mu_law(pcm: bytes) -> bytes:
+    """Every third sample, encoded by the search for the nearest code: slow, and not the table under test."""
+    from harness.checks.speech import _g711
+
+    codes = _g711("audio/pcmu")
+    nearest: dict[int, int] = {}
+    samples = array("h", pcm)[::3]
+    for sample in samples:
+        nearest.setdefault(sample, min(range(256), key=lambda code: abs(codes[code] - sample)))
+    return bytes(nearest[sample] for sample in samples)
+
+
+def heard(pcm: bytes, kind: str = "audio/pcm") -> str:
+    session = {"audio": {"input": {"format": {"type": kind}}}}
+    made = record(
+        "audio-turn",
+        client("session.update", session=session),
+        server("session.updated", session=session),
+        *(
+            client("input_audio_buffer.append", audio=b64(pcm[at : at + 4800]))
+            for at in range(0, len(pcm), 4800)
+        ),
+    )
+    intents = tuple(
+        replace(intent, fields=tuple({**dict(intent.fields), "audio": b64(_sine(1.0))}.items()))
+        for intent in made.plan.intents
+    )
+    return outcome(replace(made, plan=replace(made.plan, intents=intents)), "input.audio")[0]
+
+
+def test_speech_that_arrives_whole_passes_in_whatever_silence_and_format() -> None:
+    pcm = _sine(1.0)
+    assert heard(pcm) == "pass"
+    assert heard(bytes(24_000) + pcm + bytes(48_000)) == "pass"
+    assert heard(_mu_law(pcm), "audio/pcmu") == "pass"
+    assert heard(_sine(1.0, 6500)) == "pass", "a resampler may change the level a little"
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [b"", bytes(48_000), _sine(0.5), _sine(1.6), _sine(1.0, 2000), _sine(1.0)[1:] + b"\0"],
+    ids=["none", "silence", "half", "too long", "too soft", "bytes shifted"],
+)
+def test_speech_that_arrives_otherwise_is_found(pcm: bytes) -> None:
+    assert heard(pcm) == "finding"
+
+
+# The script.
+
+
+def test_what_was_needed_and_what_came_nearest_are_shown_with_their_difference() -> None:
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hullo!"}]}
+    made = record("text-turn", client("conversation.item.create", item=item), client("response.create"))
+    made.exchange.unplayed.append("response.create, 1 item(s) of the user")
+    word, (finding,) = outcome(made, "script.finished")
+    assert word == "finding"
+    assert "nearest to it is conversation.item.create, message #0" in finding.message
+    assert finding.at == 0
+    assert [(c.path, c.expected, c.actual) for c in finding.diff] == [
+        ("item.content[0].text", "Hello there!", "Hullo!")
+    ]
+    assert finding.expected["type"] == "conversation.item.create"
+    assert ">> response.create" in finding.actual
+
+
+def test_a_misspelt_type_is_nearest_where_the_type_never_came() -> None:
+    made = record("text-turn", client("response.creat"))
+    nearest = _nearest({"type": "response.create"}, made)
+    assert nearest is not None
+    assert nearest.event == {"type": "response.creat"}
+    assert _nearest({"type": "response.create"}, record("text-turn")) is None
+
+
+def test_ids_and_what_a_client_adds_do_not_make_an_event_another_one() -> None:
+    needed = {"type": "conversation.item.delete", "item_id": "$greeting"}
+    assert _same(needed, {"type": "conversation.item.delete", "item_id": "item_7", "event_id": "e"})
+    assert not _same({"a": [1]}, {"a": [1, 2]})
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_answer_of_a_scenario_is_due_once(name: str) -> None:
+    plan = plan_intents(scenario(name))
+    assert len(due_answers(scenario(name))) == sum(intent.answers for intent in plan.intents)
+
+
+def test_what_was_taken_out_is_no_longer_due() -> None:
+    first, last = due_answers(scenario("item-editing"))
+    assert first.held == ("user: Hello there!",)
+    assert last.held == ("user: What is the weather in Paris?",)
+    assert last.deleted == ("user: Hello there!",)
