@@ -14,6 +14,7 @@ from harness.exceptions import (
     HarnessError,
     LogFault,
     MessageFault,
+    ModelScriptFault,
     RecordingFault,
     ScenarioFault,
     UsageFault,
@@ -31,6 +32,10 @@ MESSAGES: list[tuple[HarnessError, str]] = [
     (
         CassetteFault("a.jsonl", "ends without its footer", line=9, hint="record it again"),
         "a.jsonl:9: cassette: ends without its footer\n  to mend it: record it again",
+    ),
+    (
+        ModelScriptFault("m.yaml", "no such key 'anwsers'", line=2, pointer="/anwsers"),
+        "m.yaml:2: model script at /anwsers: no such key 'anwsers'",
     ),
     (
         DialectFault(

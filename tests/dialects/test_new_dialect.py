@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.bundled import scenarios_folder
-from harness.construct import construct_cassette
+from harness.construct import construct_cassettes
 from harness.dialects import (
     Acceptance,
     Dialect,
@@ -26,9 +26,9 @@ from harness.dialects import (
     statements,
 )
 from harness.dialects.facts import SESSION_UPDATE, default_of, modality_rules, places
-from harness.messages import Json, Side, render_event
+from harness.messages import Json, Side
 from harness.recording import read_recording
-from harness.scenario import load_scenario
+from harness.scenario import Scenario, load_scenario
 from harness.service import Service
 from harness.translation import Bridge, Translator
 from tests.talk import NOW, Talk, only, types, user_item
@@ -56,6 +56,9 @@ handshake:
 service:
   session:
     mood: calm
+
+closes:
+  - {code: 1001, by: service, cause: session_expired, when: "the brook runs dry", evidence: documented, source: brook-book}
 
 errors:
   unknown_parameter: {message: "The brook does not know '{param}'.", code: brook_unknown, evidence: documented, source: brook-book}
@@ -227,18 +230,21 @@ def _carried(bridge: Bridge, events: list[Json]) -> Iterator[Json]:
         yield from bridge.carry(Side.SERVER, event).events
 
 
-@pytest.mark.parametrize("path", sorted(scenarios_folder().glob("*.yaml")), ids=lambda path: path.stem)
-def test_a_bundled_scenario_makes_a_cassette_that_can_be_replayed(brook: Dialect, path: Path) -> None:
-    scenario = load_scenario(path)
+SCENARIOS = [load_scenario(path) for path in sorted(scenarios_folder().glob("*.yaml"))]
+FOR_ALL = [one for one in SCENARIOS if one.dialects is None]
 
-    cassette = construct_cassette(scenario, brook)
 
-    assert (cassette.header.dialect, cassette.header.path) == ("brook", "/brook/live")
-    assert len(read_recording(cassette, brook).answers) == len(scenario.answers)
-    again = construct_cassette(scenario, brook)
-    assert [render_event(one.event) for one in again.interactions if one.event] == [
-        render_event(one.event) for one in cassette.interactions if one.event
-    ]
+@pytest.mark.parametrize("scenario", FOR_ALL, ids=lambda scenario: scenario.name)
+def test_a_scenario_for_all_dialects_makes_cassettes_that_can_be_replayed(
+    brook: Dialect, scenario: Scenario
+) -> None:
+    cassettes = construct_cassettes(scenario, brook)
+
+    assert {(one.header.dialect, one.header.path) for one in cassettes} == {("brook", "/brook/live")}
+    recordings = [read_recording(one, brook) for one in cassettes]
+    assert sum(len(one.answers) + len(one.outside) for one in recordings) == len(scenario.answers)
+    again = construct_cassettes(scenario, brook)
+    assert [list(one.lines()) for one in again] == [list(one.lines()) for one in cassettes]
 
 
 def test_speech_is_answered_in_its_words_too(brook: Dialect) -> None:

@@ -116,6 +116,10 @@ def test_a_captured_ga_session_keeps_its_order_and_items_over_the_wire_of_previe
             assert items_of(one) == items_of(other), one["type"]
 
 
+GA_ALONE = {"idle-timeout", "out-of-band-response", "transcription-session"}
+"""Scenarios that the oldest preview does not have."""
+
+
 def test_the_cassettes_of_both_dialects_say_the_same_in_canonical_form() -> None:
     def types(path: Any, side: Side) -> list[str]:
         cassette = load_cassette(path)
@@ -129,6 +133,8 @@ def test_the_cassettes_of_both_dialects_say_the_same_in_canonical_form() -> None
 
     for path in (path for path in CASSETTES if path.parent.name == V1.name):
         other = path.parent.parent / PREVIEW.name / path.name
+        if path.stem in GA_ALONE:
+            continue
         for side in Side:
             assert types(path, side) == types(other, side), path.name
 
