@@ -24,6 +24,9 @@ THINKING_SECONDS = 0.01
 LEAST_REST = 0.001
 """Seconds; a clock that is a hair early must not make the loop spin."""
 
+CLOSING_SECONDS = 3.0
+"""How long a client may hold up the end of its connection: one that never reads would do it for ever."""
+
 FLUSH_SECONDS = 1.0
 """How long a client that reads slowly may hold up the loss of its connection."""
 
@@ -73,7 +76,7 @@ class Session:
             pass
         except Exception as error:  # noqa: BLE001 - whatever it is, the runner shows it as ours
             self._connection.failure = self._connection.failure or error
-            await self._websocket.close(1011, "the harness failed")
+            await hang_up(self._websocket, 1011, "the harness failed")
 
     # Hearing.
 
@@ -162,9 +165,9 @@ class Session:
             await self._flushed()
             self._websocket.transport.abort()
         elif ending.code == NO_CODE:
-            await self._websocket.close(None)  # type: ignore[arg-type]  # an empty frame
+            await hang_up(self._websocket, None)
         else:
-            await self._websocket.close(ending.code, ending.reason)
+            await hang_up(self._websocket, ending.code, ending.reason)
 
     async def _flushed(self) -> None:
         """Waits until what was sent has left this process: losing the connection must not unsay it."""
@@ -186,6 +189,15 @@ class Session:
             exchange.close_by = "server" if dropped else "nobody"
         self._connection.over = True
         self._connection.touch()
+
+
+async def hang_up(websocket: ServerConnection, code: int | None, reason: str = "") -> None:
+    """Closes the connection, or loses it where the client does not let it end; code None: an empty frame."""
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await websocket.close(code, reason)  # type: ignore[arg-type]  # None is an empty frame
+    except TimeoutError:
+        websocket.transport.abort()
 
 
 async def _sleep(seconds: float) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http
 from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -23,7 +25,7 @@ from harness.messages import MAX_FRAME
 from harness.server.connection import Connection
 from harness.server.handshake import judge_handshake
 from harness.server.opening import Opening, phrase, refusal_body
-from harness.server.session import Session
+from harness.server.session import CLOSING_SECONDS, Session, hang_up
 from harness.service import Service
 from harness.service.pace import AT_ONCE, Pace
 
@@ -63,7 +65,9 @@ class RealtimeServer:
         self._closing = asyncio.Event()
         self._attempts = 0
         self._opened = 0
-        self._opening: dict[ServerConnection, Connection] = {}
+        self._opening: WeakKeyDictionary[ServerConnection, Connection] = WeakKeyDictionary()
+        """Handshakes that were accepted; a client may be gone before its connection is open."""
+        self._open: set[ServerConnection] = set()
 
     @property
     def port(self) -> int:
@@ -84,6 +88,7 @@ class RealtimeServer:
                 compression=None,
                 max_size=MAX_FRAME,
                 process_request=self._process_request,
+                process_response=self._process_response,
                 select_subprotocol=_select_subprotocol,
                 open_timeout=OPENING_SECONDS + self.faults.longest_handshake,
                 ping_interval=None,
@@ -100,7 +105,13 @@ class RealtimeServer:
         assert self._server is not None
         self._closing.set()
         self._server.close()
-        await self._server.wait_closed()
+        try:
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._server.wait_closed()
+        except TimeoutError:
+            for websocket in self._open:
+                websocket.transport.abort()
+            await self._server.wait_closed()
 
     async def _process_request(self, websocket: ServerConnection, request: Request) -> Response | None:
         headers = list(request.headers.raw_items())
@@ -125,6 +136,13 @@ class RealtimeServer:
         self._opening[websocket] = connection
         return None
 
+    def _process_response(self, websocket: ServerConnection, _: Request, response: Response) -> None:
+        """Notes what came of a handshake that is right but for the rules of HTTP or WebSocket."""
+        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS and websocket in self._opening:
+            connection = self._opening.pop(websocket)
+            connection.handshake = replace(connection.handshake, status=response.status_code)
+            connection.over = True
+
     async def _pause(self, seconds: float) -> None:
         """Waits, but not longer than the server is up."""
         with contextlib.suppress(TimeoutError):
@@ -137,11 +155,15 @@ class RealtimeServer:
             service = self._new_service(Opening(self._opened, self.dialect, connection.handshake))
         except Exception as error:  # noqa: BLE001 - as what breaks in a session
             connection.failure, connection.over = error, True
-            await websocket.close(1011, "the harness failed")
+            await hang_up(websocket, 1011, "the harness failed")
             return
         service.exchange.handshake = connection.handshake
         connection.service = service
-        await Session(websocket, connection, service, self.pace).run()
+        self._open.add(websocket)
+        try:
+            await Session(websocket, connection, service, self.pace).run()
+        finally:
+            self._open.discard(websocket)
 
 
 def _refused(status: int, body: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import socket
@@ -177,6 +178,18 @@ async def test_a_server_that_refused_goes_on_serving() -> None:
                     pass
         async with dial(server) as websocket:
             assert (await hear(websocket))["type"] == "session.created"
+
+
+async def test_a_request_for_no_websocket_is_noted_with_the_status_it_got() -> None:
+    async with serving() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"GET {TARGET[GA]} HTTP/1.1\r\nHost: x\r\napi-key: {KEY}\r\n\r\n".encode())
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 426 ")
+        writer.close()
+        (connection,) = server.connections
+        assert connection.handshake.status == 426
+        assert connection.over
 
 
 async def test_a_client_that_speaks_no_http_at_all_harms_nobody() -> None:

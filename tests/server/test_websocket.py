@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from harness.messages import Json
+from harness.server import RealtimeServer
 from harness.service import Exchange, Origin
 from tests.cases import cassette
 from tests.playback.replay import question
@@ -230,6 +231,42 @@ async def test_the_server_goes_down_although_a_client_no_longer_answers() -> Non
         began = time.monotonic()
     assert time.monotonic() - began < 6
     writer.close()
+
+
+def deaf_socket(server: RealtimeServer) -> socket.socket:
+    """A connection on which hardly anything fits that is not read."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", server.port))
+    raw.setblocking(False)
+    return raw
+
+
+async def test_the_server_goes_down_although_a_client_never_reads() -> None:
+    async with serving() as server:
+        websocket = await dial(server, sock=deaf_socket(server), close_timeout=1)
+        websocket.transport.pause_reading()
+        for _ in range(5):  # each comes back in two events
+            await say(websocket, user_item("x" * 1_000_000))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+    assert time.monotonic() - began < 6
+    exchange = exchange_of(server.connections[0])
+    assert exchange.close_by == "server"
+    websocket.transport.abort()
+
+
+async def test_a_connection_that_a_fault_closes_is_over_although_its_client_never_reads() -> None:
+    fault = "close:at=conversation.item.*,nth=4"
+    async with serving(GA, "text-turn", fault) as server:
+        websocket = await dial(server, sock=deaf_socket(server), close_timeout=1)
+        websocket.transport.pause_reading()
+        for _ in range(5):
+            await say(websocket, user_item("x" * 100_000))
+        async with asyncio.timeout(6):
+            while not server.connections[0].over:
+                await asyncio.sleep(0.01)
+        websocket.transport.abort()
 
 
 async def test_the_last_activity_moves_with_every_message() -> None:
