@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Ended from outside, the harness ends what it started, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # so a script's shell starts `command &`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         # Only the command that was asked for is loaded: the others cost more than some commands do.
         return int(import_module(f"harness.cli.{options.module}").run(options))

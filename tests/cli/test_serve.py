@@ -495,3 +495,24 @@ async def test_a_real_process_serves_and_ends_cleanly_on_ctrl_c(tmp_path: Path) 
     assert (process.returncode, err) == (0, "")
     assert "closed by the server, 1001" in out
     assert load_cassette(tmp_path / "log.jsonl").close.by == "server"
+
+
+def test_a_process_in_the_background_of_a_script_ends_when_it_is_told_to() -> None:
+    """A shell starts `serve &` with SIGINT ignored, and SIGTERM is what `kill` sends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "serve", "--model"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        assert process.stdout is not None
+        while "Ctrl-C" not in process.stdout.readline():
+            pass
+        process.terminate()
+        _, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (0, "")
