@@ -500,12 +500,11 @@ async def test_a_real_process_serves_and_ends_cleanly_on_ctrl_c(tmp_path: Path) 
 def test_a_process_in_the_background_of_a_script_ends_when_it_is_told_to() -> None:
     """A shell starts `serve &` with SIGINT ignored, and SIGTERM is what `kill` sends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "serve", "--model"],
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-m", "harness", "serve", "--model"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
     try:
         assert process.stdout is not None
