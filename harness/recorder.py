@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.uri import parse_uri
 
 from harness import __version__
 from harness.cassette import (
@@ -31,7 +32,7 @@ from harness.cassette import (
     render_line,
 )
 from harness.dialects import Dialect
-from harness.exceptions import MessageFault, RecordingFault
+from harness.exceptions import FileFault, MessageFault, RecordingFault
 from harness.logs import host_class, known_query
 from harness.messages import MAX_FRAME, Json, Side, parse_event, render_event
 from harness.redaction import Redactor
@@ -69,26 +70,48 @@ def websocket_url(url: str) -> str:
     return urlunsplit(split._replace(scheme=scheme))
 
 
+class _Dialling(connect):
+    """Goes nowhere else: the key is for the server that was named, not for one that this one names."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 class _File:
-    """The cassette as it grows."""
+    """The cassette as it grows; raises FileFault where it cannot be written."""
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
+        self._path = path
         self._redactor = redactor
-        self._file = path.open("w", encoding="utf-8", buffering=1)
+        with self._writing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("w", encoding="utf-8", buffering=1)
         self.interactions = 0
 
     def header(self, header: Header) -> None:
-        self._file.write(render_line(self._redactor.value(header.to_json())) + "\n")
+        self._write(render_line(self._redactor.value(header.to_json())))
 
     def add(self, interaction: Interaction) -> None:
-        self._file.write(render_line(self._redactor.value(interaction.to_json())) + "\n")
+        self._write(render_line(self._redactor.value(interaction.to_json())))
         self.interactions += 1
 
     def finish(self, close: Close) -> None:
-        self._file.write(self._redactor.text(render_footer(self.interactions, close)) + "\n")
+        self._write(self._redactor.text(render_footer(self.interactions, close)))
 
     def close(self) -> None:
-        self._file.close()
+        with self._writing():
+            self._file.close()
+
+    def _write(self, line: str) -> None:
+        with self._writing():
+            self._file.write(line + "\n")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FileFault(str(self._path), f"cannot be written: {error.strerror or error}") from None
 
 
 async def record(
@@ -99,8 +122,8 @@ async def record(
     Raises RecordingFault, leaving what was recorded until then in `.part` files.
     """
     redactor = Redactor((target.key,))
-    path.parent.mkdir(parents=True, exist_ok=True)
     client = ScriptedClient(scenario, target.dialect)
+    _check_url(target.url, redactor)
     if scenario.of_transcription:
         target = replace(target, url=with_intent(target.url))
     paths = cassette_paths(scenario, path)
@@ -138,6 +161,16 @@ def with_intent(url: str) -> str:
     return urlunsplit(split._replace(query="&".join(filter(None, (split.query, "intent=transcription")))))
 
 
+def _check_url(url: str, redactor: Redactor) -> None:
+    """Raises RecordingFault for what is no URL of a server; nothing is written or dialled for it."""
+    try:
+        websocket_url(url).encode("ascii")
+        parse_uri(websocket_url(url))
+    except (InvalidURI, ValueError) as error:
+        problem = redactor.text(f"that is no URL to dial: {error}")
+        raise RecordingFault(problem, "  (nothing was sent)") from None
+
+
 def _header(scenario: Scenario, target: Target) -> Header:
     return Header(
         dialect=target.dialect.name,
@@ -158,7 +191,7 @@ async def _session(
     allowed = TOTAL_SECONDS + _patience(client.scenario)
     try:
         async with asyncio.timeout(allowed):
-            async with connect(
+            async with _Dialling(
                 websocket_url(target.url),
                 additional_headers={"api-key": target.key},
                 compression=None,
@@ -176,10 +209,11 @@ async def _session(
         body = (error.response.body or b"").decode("utf-8", "replace")[:500]
         problem = f"the server refused the handshake: HTTP {error.response.status_code} {body}"
         raise RecordingFault(problem, client.script()) from None
-    except (InvalidHandshake, InvalidURI, OSError) as error:
+    except TimeoutError as error:  # without words it is our own, of the whole session
+        problem = f"cannot connect: {error}" if str(error) else f"no end after {allowed:g} s"
+        raise RecordingFault(problem, client.script()) from None
+    except (InvalidHandshake, OSError) as error:
         raise RecordingFault(f"cannot connect: {error}", client.script()) from None
-    except TimeoutError:
-        raise RecordingFault(f"no end after {allowed:g} s", client.script()) from None
 
 
 def _patience(scenario: Scenario) -> float:
@@ -219,6 +253,7 @@ async def _converse(
                 heard = now
                 if now - waiting_since >= (client.waits or 0.0):
                     client.waited()
+                    waiting_since = None
             elif not client.quiet() and not client.awaits_close and now - heard >= IDLE_SECONDS:
                 raise RecordingFault(f"nothing came for {IDLE_SECONDS:g} s", client.script())
     except ConnectionClosed as error:

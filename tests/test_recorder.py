@@ -15,7 +15,7 @@ import pytest
 from harness.bundled import cassettes_folder, scenarios_folder
 from harness.cassette import Cassette, Provenance, load_cassette
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
-from harness.exceptions import CassetteFault, RecordingFault
+from harness.exceptions import CassetteFault, FileFault, RecordingFault
 from harness.playback import Playback
 from harness.recorder import Target, record, websocket_url, with_intent
 from harness.scenario import Wait, load_scenario
@@ -202,6 +202,70 @@ async def test_a_wait_takes_its_time_and_what_comes_in_it_is_kept(tmp_path: Path
         (recorded,) = await record(waiting, _target(server, dialect), tmp_path / "new.jsonl")
     assert time.monotonic() - began >= 0.6
     assert _lanes(recorded) == _lanes(cassette)
+
+
+async def test_two_waits_take_the_time_of_both(tmp_path: Path) -> None:
+    dialect, whole = bundled_dialect("azure-v1"), scenario("text-turn")
+    cassette = load_cassette(cassettes_folder() / "azure-v1" / "text-turn.jsonl")
+    waiting = replace(whole, steps=(*whole.steps, Wait(0.3), Wait(0.4)))
+    async with _server(dialect, cassette) as server:
+        began = time.monotonic()
+        await record(waiting, _target(server, dialect), tmp_path / "new.jsonl")
+    assert time.monotonic() - began >= 0.7
+
+
+async def test_a_session_without_an_end_is_given_up_and_that_is_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.recorder.TOTAL_SECONDS", -0.9)
+    dialect, whole = bundled_dialect("azure-v1"), scenario("text-turn")
+    cassette = load_cassette(cassettes_folder() / "azure-v1" / "text-turn.jsonl")
+    endless = replace(whole, steps=(*whole.steps[:1], Wait(1.0), *whole.steps[1:]))
+    async with _server(dialect, cassette) as server:
+        with pytest.raises(RecordingFault, match=r"no end after 0\.1 s"):
+            await record(endless, _target(server, dialect), tmp_path / "new.jsonl")
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:99999", "127.0.0.1:x", "[::1", "127.0.0.1\udcff", ""])
+async def test_a_url_that_is_none_is_a_fault_and_no_traceback(tmp_path: Path, place: str) -> None:
+    url = f"ws://{place}/openai/v1/realtime?model=m&api-key={KEY}"
+    target = Target(url, KEY, bundled_dialect("azure-v1"))
+    with pytest.raises(RecordingFault, match="no URL to dial") as raised:
+        await record(scenario("text-turn"), target, tmp_path / "new.jsonl")
+    assert KEY not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_place_that_cannot_be_written_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    target = Target("ws://127.0.0.1:9/openai/v1/realtime?model=m", KEY, bundled_dialect("azure-v1"))
+    with pytest.raises(FileFault, match="cannot be written"):
+        await record(scenario("text-turn"), target, tmp_path / "file" / "new.jsonl")
+
+
+async def test_the_key_does_not_follow_a_redirection(tmp_path: Path) -> None:
+    """Who is dialled may be anybody's; the key is for the one that was named."""
+    dialled: list[bytes] = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.append(await reader.read(4096))
+        writer.close()
+
+    async with await asyncio.start_server(elsewhere, "127.0.0.1", 0) as other:
+        there = other.sockets[0].getsockname()[1]
+
+        async def redirects(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            place = f"Location: ws://127.0.0.1:{there}/\r\nContent-Length: 0\r\n\r\n"
+            writer.write(f"HTTP/1.1 302 Found\r\n{place}".encode())
+            writer.close()
+
+        async with await asyncio.start_server(redirects, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/openai/v1/realtime?model=m"
+            target = Target(url, KEY, bundled_dialect("azure-v1"))
+            with pytest.raises(RecordingFault, match="HTTP 302"):
+                await record(scenario("text-turn"), target, tmp_path / "new.jsonl")
+    assert dialled == []
 
 
 async def test_an_end_of_the_session_that_the_scenario_does_not_expect_is_named(tmp_path: Path) -> None:
