@@ -13,7 +13,7 @@ from harness.exceptions import ScenarioFault, UsageFault
 from harness.faults import parse_fault
 from harness.model_script import read_seconds, read_speed
 from harness.scenario import Scenario, expected_types, load_scenario
-from harness.service.pace import Pace
+from harness.service.pace import AT_ONCE, Pace
 
 T = TypeVar("T")
 
@@ -34,8 +34,10 @@ def every_dialect() -> tuple[Dialect, ...]:
     return tuple(map(bundled_dialect, dialect_names()))
 
 
-def select_pace(speed: str | None, latency: str | None, delays: Sequence[str] | None) -> Pace:
-    """The pace that is asked for; unasked, everything is sent at once."""
+def select_pace(
+    speed: str | None, latency: str | None, delays: Sequence[str] | None, unasked: Pace = AT_ONCE
+) -> Pace:
+    """The pace that is asked for; what is not asked for is as in `unasked`."""
     waits = []
     for text in delays or ():
         type_, equals, wait = text.partition("=")
@@ -43,9 +45,9 @@ def select_pace(speed: str | None, latency: str | None, delays: Sequence[str] | 
             raise UsageFault(f"--delay: {text!r}", hint="give an event and a time: response.created=1.5s")
         waits.append((type_.strip(), _read(read_seconds, f"--delay {type_}", wait)))
     return Pace(
-        speed=_read(read_speed, "--speed", speed) if speed else None,
-        latency=_read(read_seconds, "--latency", latency) if latency else 0.0,
-        delays=tuple(waits),
+        speed=unasked.speed if speed is None else _read(read_speed, "--speed", speed),
+        latency=unasked.latency if latency is None else _read(read_seconds, "--latency", latency),
+        delays=(*waits, *unasked.delays),
     )
 
 
@@ -73,12 +75,17 @@ def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
 def checked_scenario(path: Path) -> Scenario:
     """A scenario whose expected events and faults exist; raises ScenarioFault for what there is not."""
     scenario = load_scenario(path)
-    for text in scenario.faults:
+    for place, text in enumerate(scenario.faults):
         try:
             parse_fault(text)
         except UsageFault as fault:
-            problem, _, rest = str(fault).partition("\n")
-            raise ScenarioFault(scenario.path, problem, hint=rest.strip() or None) from None
+            raise ScenarioFault(
+                scenario.path,
+                fault.problem,
+                pointer=f"/faults/{place}",
+                expected=", ".join(fault.known) or None,
+                hint=fault.hint,
+            ) from None
     known = {name for dialect in every_dialect() for name in dialect.canonical_server_events}
     for name in sorted(expected_types(scenario) - known):
         close = difflib.get_close_matches(name, known, 1)

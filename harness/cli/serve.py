@@ -6,25 +6,21 @@ import argparse
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from harness.cassette import Cassette, load_cassette
-from harness.cli.select import named_dialect
+from harness.cli.select import named_dialect, select_pace
 from harness.cli.serve_text import KEY_VARIABLE, Story, start_lines
 from harness.cli.terminal import Screen
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
 from harness.exceptions import UsageFault
 from harness.faults import parse_fault
-from harness.model_script import ModelScript, load_model_script, read_seconds, read_speed, stock_script
+from harness.model_script import ModelScript, load_model_script, read_speed, stock_script
 from harness.redaction import Redactor
 from harness.server import RealtimeServer
 from harness.service.pace import Pace
 from harness.serving import Serving, check_log, serve
-
-T = TypeVar("T")
 
 _LEAST_KEY = 8
 """Characters. A shorter one may be part of any word, and is taken out wherever it stands."""
@@ -121,22 +117,8 @@ def _newest() -> Dialect:
 def _pace(options: argparse.Namespace, script: ModelScript | None) -> Pace:
     """What the command line says goes before what the script says; unasked, it is the service's own."""
     script = script or ModelScript("")
-    speed = _read(read_speed, "--speed", options.speed) if options.speed else read_speed(script.speed or "1")
-    latency = _read(read_seconds, "--latency", options.latency) if options.latency else script.latency
-    delays = []
-    for text in options.delay or ():
-        type_, equals, wait = text.partition("=")
-        if not (equals and type_.strip()):
-            raise UsageFault(f"--delay: {text!r}", hint="give an event and a time: response.created=1.5s")
-        delays.append((type_.strip(), _read(read_seconds, f"--delay {type_}", wait)))
-    return Pace(speed, latency or 0.0, (*delays, *script.delays))
-
-
-def _read(reader: Callable[[str], T], option: str, text: str) -> T:
-    try:
-        return reader(text)
-    except ValueError as error:
-        raise UsageFault(f"{option}: {text!r}", hint=f"give {error}") from None
+    own = Pace(read_speed(script.speed or "1"), script.latency or 0.0, script.delays)
+    return select_pace(options.speed, options.latency, options.delay, own)
 
 
 def _what(serving: Serving) -> str:

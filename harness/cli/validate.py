@@ -16,10 +16,7 @@ from harness.exceptions import (
     CassetteFault,
     FileFault,
     HarnessError,
-    ScenarioFault,
-    UsageFault,
 )
-from harness.faults import parse_fault
 from harness.messages import Side
 from harness.model_script import load_model_script
 from harness.recording import read_recording
@@ -70,17 +67,6 @@ def _check(path: Path) -> str:
     value = read_document(path).value
     if isinstance(value, dict) and "scenario" in value:
         scenario = checked_scenario(path)
-        for place, fault in enumerate(scenario.faults):
-            try:
-                parse_fault(fault)
-            except UsageFault as wrong:
-                raise ScenarioFault(
-                    str(path),
-                    wrong.problem,
-                    pointer=f"/faults/{place}",
-                    expected=", ".join(wrong.known) or None,
-                    hint=wrong.hint,
-                ) from None
         return f"a scenario with {len(plan_intents(scenario).intents)} turn(s)"
     if isinstance(value, dict) and "dialect" in value:
         return f"the dialect {load_dialect(path).name}"
