@@ -10,13 +10,16 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from harness import __version__
+from harness.cli.complaint import complain
 from harness.exceptions import HarnessError
 
 ASPECTS = ("ids", "times", "obfuscation", "audio")
@@ -38,12 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only the command that was asked for is loaded: the others cost more than some commands do.
         return int(import_module(f"harness.cli.{options.module}").run(options))
     except HarnessError as error:
-        print(f"realtime-harness: {error}", file=sys.stderr)
+        complain(str(error))
         return 2
     except KeyboardInterrupt:
         print("realtime-harness: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"{where}{error.strerror or error}")
+        return 2
+    except Exception:  # noqa: BLE001 - exit code 1 would say that a case failed
+        traceback.print_exc()
+        complain("that is a fault of the harness itself, and not of what it was given")
         return 2
 
 
@@ -117,8 +128,7 @@ def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("-n", "--parallel", type=_positive, default=3, metavar="N", help="cases side by side")
     parser.add_argument(
         "--patience",
-        type=float,
-        default=None,
+        type=_seconds,
         metavar="SECONDS",
         help="silence after which a turn is given up",
     )
@@ -319,14 +329,18 @@ def _aspects(text: str) -> tuple[str, ...]:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
-    return number
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not re.fullmatch("[0-9]{1,6}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]*)?", text) or float(text) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 2.5")
+    return float(text)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from harness.cli.crossing_text import shown
 from harness.cli.select import every_dialect, select_dialects, select_scenarios
 from harness.exceptions import UsageFault
 from harness.logs import dialects_at
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageFault(f"{there[0]} exists", hint="--force replaces it, --output writes another")
 
     def show(side: Side, type_: str) -> None:
-        print(f"{'>>' if side is Side.CLIENT else '<<'} {type_}", file=sys.stderr)
+        print(f"{'>>' if side is Side.CLIENT else '<<'} {shown(type_, 80)}", file=sys.stderr)
 
     cassettes = asyncio.run(record(scenario, target, path, show))
     for written, cassette in zip(paths, cassettes, strict=True):

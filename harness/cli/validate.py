@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from harness.cassette import Cassette, load_cassette
 from harness.checks import all_checks
+from harness.cli.complaint import complain
 from harness.cli.select import checked_scenario
 from harness.dialects import Dialect, bundled_dialect, compiled_schema, load_dialect
 from harness.documents import read_document
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{path}: {_check(path)}")
         except HarnessError as fault:
             broken += 1
-            print(f"realtime-harness: {fault}", file=sys.stderr)
+            complain(str(fault))
     return 2 if broken else 0
 
 

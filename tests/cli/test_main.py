@@ -1,31 +1,62 @@
-"""The command from outside, as a user runs it: exit codes, files, and the text on the terminal."""
+"""What each command does for a user: exit codes, files, and the text on the terminal.
+
+Commands run in this process, which is what they cost least in; that there is a
+program and that it ends with these codes is asked of a real one.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from harness.bundled import baseline_file, cassettes_folder, scenarios_folder
+from harness.cli.main import main
 from harness.validation import subschema
 
+PLAIN = {"NO_COLOR": "1", "COLUMNS": "120"}
 
-def command(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "120", **variables}
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*arguments: str, cwd: Path, **variables: str) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        chdir(cwd),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        patch.dict(os.environ, {**PLAIN, **variables}),
+    ):
+        try:
+            code = main(arguments)
+        except SystemExit as ended:  # argparse ends the process by itself
+            code = int(ended.code or 0)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: str, cwd: Path) -> Done:
+    whole = [sys.executable, "-m", "harness", *arguments]
+    done = subprocess.run(
+        whole, cwd=cwd, env={**os.environ, **PLAIN}, capture_output=True, text=True, timeout=60
     )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def test_a_right_client_passes_and_the_report_is_written(tmp_path: Path) -> None:
@@ -191,7 +222,7 @@ def test_construct_writes_the_same_bytes_again(tmp_path: Path) -> None:
 
 def test_validate_says_what_each_file_is_and_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "odd.yaml").write_text("what: this\n")
-    done = command("validate", str(scenarios_folder() / "text-turn.yaml"), "odd.yaml", cwd=tmp_path)
+    done = process("validate", str(scenarios_folder() / "text-turn.yaml"), "odd.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert "a scenario with 1 turn(s)" in done.stdout
     assert "odd.yaml: file: not a file of the harness" in done.stderr
@@ -240,7 +271,7 @@ def test_a_command_that_does_not_exist_is_not_proven_and_the_run_goes_on(tmp_pat
 
 
 def test_help_names_every_command_and_the_exit_codes(tmp_path: Path) -> None:
-    done = command("--help", cwd=tmp_path)
+    done = process("--help", cwd=tmp_path)
     assert done.returncode == 0
     for name in ("check", "record", "construct", "validate", "driver-test", "Exit codes"):
         assert name in done.stdout
@@ -286,3 +317,63 @@ def test_the_key_is_not_sent_in_clear_text_to_another_machine(tmp_path: Path) ->
     done = command("record", "text-turn", "--url", url, cwd=tmp_path, AZURE_OPENAI_API_KEY="k")
     assert done.returncode == 2
     assert "clear text" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("construct", "-s", "text-turn", "-o", "file"),
+        ("check", "-i", "reference", "-s", "text-turn", "-d", "azure-v1", "-o", "file"),
+        ("record", "text-turn", "--url", "ws://127.0.0.1:9/openai/v1/realtime?model=m", "-o", "file/x.jsonl"),
+        ("serve", "--model", "-o", "file/x.jsonl"),
+        ("dialects", "--schemas", "file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_exits_2_and_is_named(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    done = command(*arguments, cwd=tmp_path, AZURE_OPENAI_API_KEY="a-key-0123")
+    assert done.returncode == 2
+    assert re.match("realtime-harness: file.*: .*(exists|directory|written)", done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_breaks_in_the_harness_exits_2_and_is_said_to_be_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("harness.cli.dialects.run", breaks)
+    done = command("dialects", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "ZeroDivisionError" in done.stderr
+    assert "a fault of the harness itself" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("serve", "--model", "--port", "abc"), "--port: 'abc' is no port: 0 to 65535"),
+        (("serve", "--model", "--port", "70000"), "--port: '70000' is no port: 0 to 65535"),
+        (("check", "-n", "many"), "'many' is no whole number from 1 on"),
+        (("check", "-n", "0"), "'0' is no whole number from 1 on"),
+        (("check", "--patience", "nan"), "'nan' is no number of seconds"),
+        (("check", "--patience", "0"), "'0' is no number of seconds"),
+        (("serve", "--model", "--speed", ""), "--speed: ''"),
+    ],
+)
+def test_an_option_that_cannot_be_exits_2_with_what_it_takes(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    done = command(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_what_a_server_says_commands_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text('"\\e[31mred": 1\n')
+    done = command("validate", "odd.yaml", "\x1b[31m.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
