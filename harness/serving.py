@@ -7,8 +7,9 @@ its delay is told of after it. A cassette of each connection can be kept.
 from __future__ import annotations
 
 import asyncio
+import http
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,18 +105,29 @@ class Struck:
     fault: str
 
 
-Happening = Opened | TurnedAway | Crossed | Closed | Struck
+@dataclass(frozen=True)
+class Failed:
+    """Our own code broke before there was anything to cross the connection."""
+
+    failure: Exception
+
+
+Happening = Opened | TurnedAway | Crossed | Closed | Struck | Failed
 
 _ENDING = ("close", "drop")
 _SILENT = ("pause", "stall")
 
 
 class Tap:
-    """What crossed one connection so far."""
+    """What crossed one connection and was not told yet; with `keep` also what was, for a cassette."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, keep: bool) -> None:
         self.number = number
-        self.crossed: list[Crossed] = []
+        self.keep = keep
+        self.kept: list[Crossed] = []
+        self.opened = False
+        """Whether it was told that the connection is open."""
+        self._untold: list[Crossed] = []
         self._began = time.monotonic()
 
     @property
@@ -127,7 +139,14 @@ class Tap:
         if entry.side is Side.SERVER and entry.canonical and entry.canonical[0]["type"] == "response.created":
             starts = [start for start in service.exchange.responses if start.entry == entry.number]
             why = starts[0].why_modelled if starts else None
-        self.crossed.append(Crossed(self.number, self.t, entry, service.session, why))
+        self._untold.append(Crossed(self.number, self.t, entry, service.session, why))
+
+    def told(self) -> Iterator[Crossed]:
+        """What is to be told now."""
+        untold, self._untold = self._untold, []
+        if self.keep:
+            self.kept.extend(untold)
+        yield from untold
 
 
 class Tapped(Service):
@@ -225,7 +244,7 @@ def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service
                 transcription=opening.transcription,
                 faults=faults.connected(),
             )
-        service.tap = Tap(opening.number)
+        service.tap = Tap(opening.number, keep=serving.log is not None)
         return service
 
     return new_service
@@ -248,41 +267,37 @@ class _Teller:
         self._silent: set[str] = set()
         """Faults without a mark that were told of."""
         self._redactor = Redactor((serving.key,))
-        self._told: dict[int, int] = {}
-        """How many messages of a connection were told."""
-        self._done: set[int] = set()
-        """Places of the connections that need no look any more."""
 
     def look(self) -> None:
-        for place, connection in enumerate(self._server.connections):
-            if place in self._done:
-                continue
+        """Tells what is new, and lets go of what is over: a server may run for days."""
+        for connection in tuple(self._server.connections):
+            over = connection.over
             if isinstance(connection.service, Tapped):
-                if self._look_at(connection, connection.service):
-                    self._done.add(place)
-            elif connection.handshake.status != 101:
-                self._done.add(place)
+                self._look_at(connection, connection.service, over=over)
+            elif connection.handshake.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+                over = True
                 self._tell(TurnedAway(connection.handshake))
+            elif connection.failure is not None:
+                self._tell(Failed(connection.failure))
+            if over:
+                self._server.forget(connection)
         for fault in self._faults.struck:
             if fault.name in _SILENT and str(fault) not in self._silent:
                 self._silent.add(str(fault))
                 self._tell(Struck(str(fault)))
 
-    def _look_at(self, connection: Connection, service: Tapped) -> bool:
-        """Tells what is new of a connection; whether it is over."""
-        over, tap = connection.over, service.tap
-        if tap.number not in self._told:
-            self._told[tap.number] = 0
+    def _look_at(self, connection: Connection, service: Tapped, *, over: bool) -> None:
+        """Tells what is new of a connection."""
+        tap = service.tap
+        if not tap.opened:
+            tap.opened = True
             self._tell(Opened(tap.number, 0.0, connection.handshake))
-        told = self._told[tap.number]
-        for crossed in tap.crossed[told:]:
+        for crossed in tap.told():
             self._tell(crossed)
-        self._told[tap.number] = len(tap.crossed)
         if over:
             log, problem = self._kept(tap, service.exchange)
             fault = self._fault_that_ended(service)
             self._tell(Closed(tap.number, tap.t, service.exchange, log, problem, connection.failure, fault))
-        return over
 
     def _fault_that_ended(self, service: Service) -> str | None:
         ending = service.ending
@@ -329,7 +344,7 @@ class _Teller:
                 clean(crossed.entry.event),
                 None if crossed.entry.event is not None else clean(crossed.entry.raw or ""),
             )
-            for crossed in tap.crossed
+            for crossed in tap.kept
         )
         return Cassette(header, interactions, Close(exchange.close_by or "nobody", exchange.close_code))
 

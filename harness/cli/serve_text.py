@@ -12,7 +12,7 @@ from harness.cli.crossing_text import STREAMS, arrow, content, is_routine, name_
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
-from harness.serving import Closed, Crossed, Happening, Opened, Serving, Struck, TurnedAway
+from harness.serving import Closed, Crossed, Failed, Happening, Opened, Serving, Struck, TurnedAway
 
 Part = tuple[str, str]
 """Text and its style."""
@@ -101,6 +101,8 @@ class Story:
             self._turned_away(happening.handshake)
         elif isinstance(happening, Struck):
             self._put([("    ", ""), _fault(happening.fault)])
+        elif isinstance(happening, Failed):
+            self._put(_failure_line(happening.failure))
         else:
             self._flush(happening.number)
             for line in _end_lines(happening):
@@ -122,7 +124,7 @@ class Story:
         self._put(line)
 
     def _turned_away(self, handshake: Handshake) -> None:
-        why = handshake.refusal or "a fault"
+        why = handshake.refusal or ("a fault" if handshake.fault else "no request for a WebSocket")
         line: Line = [("    ", ""), ("handshake refused  ", "bold red")]
         line.append((f"HTTP {handshake.status}, {why.replace('_', ' ')}: {shown(handshake.path)}", ""))
         line.append((f" {shown(dict(handshake.query))}" if handshake.query else "", "dim"))
@@ -244,9 +246,13 @@ def _end_lines(closed: Closed) -> Iterator[Line]:
     if closed.problem is not None:
         yield [(f"{_INDENT}not written  ", "bold red"), (closed.problem, "")]
     if closed.failure is not None:
-        text = f"{type(closed.failure).__name__}: {closed.failure}"
-        yield [(f"{_INDENT}the harness failed  ", "bold red"), (shown(text, 400), "")]
+        yield _failure_line(closed.failure)
     yield []
+
+
+def _failure_line(failure: Exception) -> Line:
+    text = f"{type(failure).__name__}: {failure}"
+    return [(f"{_INDENT}the harness failed  ", "bold red"), (shown(text, 400), "")]
 
 
 def _refused_text(entry: Entry) -> str:

@@ -113,6 +113,10 @@ class RealtimeServer:
                 websocket.transport.abort()
             await self._server.wait_closed()
 
+    def forget(self, connection: Connection) -> None:
+        """Keeps nothing of a connection that is over."""
+        self.connections = [one for one in self.connections if one is not connection]
+
     async def _process_request(self, websocket: ServerConnection, request: Request) -> Response | None:
         headers = list(request.headers.raw_items())
         handshake, refusal, body = judge_handshake(self.dialect, request.path, headers, self.key)

@@ -1,0 +1,101 @@
+"""Serving for days: what is kept of connections that are over, and of what was told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from harness.dialects import bundled_dialect
+from harness.model_script import stock_script
+from harness.server import RealtimeServer
+from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, serve
+from tests.server.serving import KEY, TARGET, dial, hear, hear_until, say
+from tests.talk import GA, user_item
+
+STOCK = Serving(bundled_dialect(GA), KEY, script=stock_script())
+
+
+@dataclass
+class Running:
+    server: RealtimeServer
+    told: list[Happening] = field(default_factory=list)
+
+    async def until(self, kind: type[Happening]) -> None:
+        async with asyncio.timeout(5):
+            while not any(isinstance(one, kind) for one in self.told):
+                await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def running(serving: Serving) -> AsyncIterator[Running]:
+    started: asyncio.Queue[RealtimeServer] = asyncio.Queue()
+    told: list[Happening] = []
+    task = asyncio.create_task(serve(serving, told.append, started.put_nowait))
+    try:
+        yield Running(await started.get(), told)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_nothing_is_kept_of_a_connection_that_is_over() -> None:
+    async with running(STOCK) as one:
+        async with dial(one.server) as websocket:
+            await hear(websocket)
+            (connection,) = one.server.connections
+            service = weakref.ref(connection.service or connection)
+            del connection
+        await one.until(Closed)
+        with pytest.raises(InvalidStatus):
+            await dial(one.server, additional_headers={"api-key": "another-key"})
+        await one.until(TurnedAway)
+        one.told.clear()
+        await asyncio.sleep(0.1)
+        gc.collect()
+        assert one.server.connections == []
+        assert service() is None
+
+
+@pytest.mark.parametrize("logged", [False, True])
+async def test_what_was_told_is_kept_for_a_cassette_alone(tmp_path: Path, logged: bool) -> None:
+    serving = replace(STOCK, log=tmp_path / "log.jsonl" if logged else None)
+    async with running(serving) as one, dial(one.server) as websocket:
+        await say(websocket, user_item("Hello"))
+        await hear_until(websocket, "conversation.item.done")
+        await one.until(Crossed)
+        await asyncio.sleep(0.2)
+        service = one.server.connections[0].service
+        assert isinstance(service, Tapped)
+        told = [happening for happening in one.told if isinstance(happening, Crossed)]
+        assert [crossed.entry.number for crossed in told] == list(range(len(told)))
+        assert service.tap.kept == (told if logged else [])
+
+
+async def test_what_breaks_before_a_connection_is_open_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("harness.serving.TappedModel", breaks)
+    async with running(STOCK) as one:
+        websocket = await dial(one.server)
+        with pytest.raises(ConnectionClosed):
+            await websocket.recv()
+        await one.until(Failed)
+
+
+async def test_a_request_for_no_websocket_is_told_as_turned_away() -> None:
+    async with running(STOCK) as one:
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.server.port)
+        writer.write(f"GET {TARGET[GA]} HTTP/1.1\r\nHost: x\r\napi-key: {KEY}\r\n\r\n".encode())
+        await reader.read()
+        writer.close()
+        await one.until(TurnedAway)
