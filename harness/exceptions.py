@@ -118,8 +118,10 @@ class EnvironmentFault(HarnessError):
 class MessageFault(HarnessError):
     """A frame is not an event: not JSON, not an object, no type, too large or too deep."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, event_id: object = None) -> None:
         self.problem = problem
+        self.event_id = event_id
+        """The id that an object without a type has all the same."""
         super().__init__(problem)
 
     def __str__(self) -> str:

@@ -56,7 +56,7 @@ def check_event(value: Any, text: str | bytes) -> Json:
     if text_too_deep(text, value):
         raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels")
     if not isinstance(value.get("type"), str):
-        raise MessageFault("an object without a string 'type'")
+        raise MessageFault("an object without a string 'type'", value.get("event_id"))
     return value
 
 

@@ -118,7 +118,7 @@ class Service(Sender):
             shown = (frame if isinstance(frame, str) else repr(frame))[:MAX_SHOWN]
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
             self.log(Side.CLIENT, None, raw=shown, refused_by_state=error)
-            self.refuse(Refused(error, fault.problem), {})
+            self.refuse(Refused(error, fault.problem), {"event_id": fault.event_id})
             return
         judged = judge_client_event(self.dialect, event)
         refusals = tuple(item for item in judged if isinstance(item, Refusal) and item.fact.evidence.can_fail)

@@ -33,7 +33,8 @@ def test_every_error_of_the_catalogue_becomes_a_valid_event(dialect: str) -> Non
         ("unknown_parameter", "mine", True, "mine"),
         ("unknown_parameter", None, True, None),
         ("unknown_parameter", 17, True, None),
-        ("cancel_not_active", "mine", True, None),
+        ("cancel_not_active", "mine", True, "mine"),
+        ("truncate_past_end", "mine", True, None),
         ("missing_required_parameter", "mine", False, None),
     ],
 )
