@@ -6,6 +6,7 @@ which can make a small file huge; every place can be named by line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -60,9 +61,11 @@ def read_document(path: Path, fault: type[FileFault] = FileFault) -> Document:
     """Reads one YAML (or JSON) file; raises `fault` with the line where it is no such file."""
     name = str(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:  # a device has no size to ask for
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise fault(name, f"larger than {MAX_BYTES} bytes")
-        text = path.read_text(encoding="utf-8")
+        text = data.decode("utf-8")
     except OSError as error:
         raise fault(name, f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
@@ -101,7 +104,7 @@ def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> No
     if node is None:
         return
     line = node.start_mark.line + 1 if node.start_mark else None
-    infinite = node.tag.endswith(":float") and str(node.value).lower().strip("+-") in (".nan", ".inf")
+    infinite = node.tag.endswith(":float") and _is_infinite(str(node.value))
     if node.tag not in _PLAIN_TAGS or infinite:
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         problem = f"{node.value!r:.60} ({kind:.40}) is no JSON value"
@@ -120,6 +123,16 @@ def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> No
                 raise fault(name, f"the key {key.value!r:.60} stands there twice", line=at)
             seen.add(key.value)
             _check_node(child, name, fault)
+
+
+def _is_infinite(number: str) -> bool:
+    """Whether a YAML float is none of JSON's, be it by its name or by its size."""
+    if number.lower().strip("+-") in (".nan", ".inf"):
+        return True
+    try:
+        return math.isinf(float(number.replace("_", "")))
+    except ValueError:  # base 60
+        return False
 
 
 def write_whole(path: Path, lines: Iterable[str]) -> None:

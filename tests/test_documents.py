@@ -137,6 +137,11 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
         read_document(write(tmp_path, b"#" * (MAX_BYTES + 1)))
 
 
+def test_a_file_without_end_is_not_read_to_its_end() -> None:
+    with pytest.raises(FileFault, match=f"larger than {MAX_BYTES} bytes"):
+        read_document(Path("/dev/zero"))
+
+
 @pytest.mark.parametrize("text", ["a: 1\na: 2\n", "a: {b: 1, c: 3, b: 2}\n"])
 def test_a_key_written_twice_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(FileFault, match="twice"):
@@ -144,7 +149,7 @@ def test_a_key_written_twice_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a: 2024-10-01\n", "a: .nan\n", "a: .inf\n", "1: a\n", "a: !!binary aGk=\n"]
+    "text", ["a: 2024-10-01\n", "a: .nan\n", "a: .inf\n", "a: 1.0e+999\n", "1: a\n", "a: !!binary aGk=\n"]
 )
 def test_what_json_cannot_say_is_refused_or_read_as_text(tmp_path: Path, text: str) -> None:
     import json

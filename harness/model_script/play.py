@@ -6,6 +6,7 @@ that calls a tool does not call it again when its result comes.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,8 @@ from harness.scenario import Answer, Call, Cut, Failure, Incomplete, Several, Sp
 from harness.service import ResponseRequest, Service, Supply
 
 NOTHING_FITS = Text("The script has no answer for this.")
+
+_PLACES = re.compile(r"\{(?:result|said)\}")
 
 _MOST_SAID = 10_000
 """Characters that conditions look at; a regular expression has its price."""
@@ -70,6 +73,9 @@ class ScriptedModel(Service):
             self._results.add(self._tool_of(item.get("call_id")))
         elif item.get("role") == "user":
             self._say(_text_of(item))
+        elif self.conversation.last_id == item["id"] and item.get("role") != "system":
+            # The client puts an answer of earlier back in: what stands before it was answered by it.
+            self._said_new, self._results = False, set()
 
     def committed(self, ms: float) -> None:
         super().committed(ms)
@@ -141,7 +147,8 @@ class ScriptedModel(Service):
         return replace(words, transcript=self._words(words.transcript))
 
     def _words(self, text: str) -> str:
-        return text.replace("{result}", self._result).replace("{said}", self._said)
+        words = {"{result}": self._result, "{said}": self._said}
+        return _PLACES.sub(lambda found: words[found[0]], text)
 
 
 def _text_of(item: Json) -> str:

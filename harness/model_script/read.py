@@ -105,7 +105,7 @@ class _Reader:
             entries=tuple(self._entry(one, f"/answers/{n}") for n, one in enumerate(raw.get("answers", ()))),
             heard=tuple(raw.get("heard", ())),
             faults=tuple(self._fault(one, f"/faults/{n}") for n, one in enumerate(raw.get("faults", ()))),
-            speed=str(raw["speed"]) if "speed" in raw else None,
+            speed=self._speed(str(raw["speed"])) if "speed" in raw else None,
             latency=None if latency is None else self._seconds(latency, "/latency"),
             delays=tuple(
                 (type_, self._seconds(wait, f"/delays/{type_}"))
@@ -138,8 +138,10 @@ class _Reader:
         if len(text) > 2 and text[0] == text[-1] == "/":
             try:
                 return re.compile(text[1:-1], re.IGNORECASE)
-            except re.error as error:
-                self.fail(at, f"{text!r} is no regular expression: {error}")
+            except (re.error, OverflowError, RecursionError) as error:
+                self.fail(at, f"{text!r:.200} is no regular expression: {error}")
+        if not text.strip():
+            self.fail(at, f"{text!r} is no word", "words of the user, or a regular expression")
         return re.compile(rf"(?<!\w){re.escape(text.strip())}(?!\w)", re.IGNORECASE)
 
     def _fault(self, text: str, at: str) -> Fault:
@@ -153,4 +155,11 @@ class _Reader:
         try:
             return read_seconds(str(value))
         except ValueError as error:
-            self.fail(at, f"{value!r} is too long", str(error))
+            self.fail(at, f"{value!r} is no such time", str(error))
+
+    def _speed(self, value: str) -> str:
+        try:
+            read_speed(value)
+        except ValueError as error:
+            self.fail("/speed", f"{value:.40} is no speed", str(error))
+        return value

@@ -78,6 +78,28 @@ def test_the_tool_is_not_called_again_when_its_result_comes(tmp_path: Path) -> N
     assert (call["name"], call["arguments"]) == ("look", '{"city": "Oslo"}')
     talk.ask(result_item(call["call_id"], "wet"))
     assert said(talk) == "It is wet. You said: The weather?"
+
+
+@both
+def test_a_history_put_back_after_a_reconnect_is_taken_up_where_it_ends(tmp_path: Path, dialect: str) -> None:
+    """As LiveKit does with its chat context on a new connection."""
+    talk = talk_with(
+        tmp_path,
+        """answers:
+  - {when: weather, answer: {call: {name: look, arguments: {}}}}
+  - {when: {result: look}, answer: {text: "It is {result}."}}
+  - text: Hm.
+""",
+        dialect,
+    )
+    call = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
+    talk.say("The weather?")
+    talk.ask({"type": "conversation.item.create", "item": call})
+    talk.ask(result_item("call_1", "wet"))
+    assert said(talk) == "It is wet."
+    assert said(talk, "The weather?") == "look({})"
+    talk.ask({"type": "conversation.item.create", "previous_item_id": "root", "item": {**call, "id": "old"}})
+    assert said(talk) == "Hm."
     assert said(talk) == "Hm."
 
 
@@ -147,3 +169,17 @@ def test_a_session_of_transcription_hears_and_says_nothing(tmp_path: Path) -> No
 def test_the_stock_model_says_what_it_heard(dialect: str) -> None:
     talk = Talk(ScriptedModel(bundled_dialect(dialect), stock_script(), seed=1, unix_time=NOW)).open()
     assert said(talk, "Good morning.") == "You said: Good morning."
+
+
+def test_what_was_said_is_words_and_no_part_of_the_script(tmp_path: Path) -> None:
+    talk = talk_with(
+        tmp_path,
+        """answers:
+  - {when: {result: look}, answer: {text: "{result}, {said}"}}
+  - call: {name: look, arguments: {}}
+""",
+    )
+    talk.say("{result}")
+    call = one(talk.respond(), "response.done")["response"]["output"][0]["call_id"]
+    talk.send(result_item(call, "{said}"))
+    assert said(talk) == "{said}, {result}"

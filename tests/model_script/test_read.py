@@ -88,8 +88,13 @@ def test_the_schema_has_the_answers_of_scenario_files() -> None:
         ),
         ("faults: [drop, blow-up]", 2, "/faults/1", "no fault 'blow-up'"),
         ("latency: soon", 2, "/latency", "'soon'"),
-        ("delays: {response.done: 900s}", 2, "/delays/response.done", "too long"),
+        ("delays: {response.done: 900s}", 2, "/delays/response.done", "no such time"),
         ("speed: 0", 2, "/speed", "0"),
+        ("speed: 1" + "0" * 400, 2, "/speed", "is no speed"),
+        ("latency: 1.0e-9", 2, "/latency", "is no such time"),
+        ("answers:\n  - {when: ' ', answer: {text: b}}", 3, "/answers/0/when", "no word"),
+        ("answers:\n  - {when: '/a{99999999999}/', answer: {text: b}}", 3, "/answers/0/when", "no regular"),
+        (f"answers:\n  - {{when: /{'(' * 5000}/, answer: {{text: b}}}}", 3, "/answers/0/when", "no regular"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(
