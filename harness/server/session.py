@@ -184,6 +184,10 @@ class Session:
         exchange.close_code = protocol.close_code
         if protocol.close_rcvd is not None or protocol.close_sent is not None:
             exchange.close_by = "client" if protocol.close_rcvd_then_sent else "server"
+            if protocol.close_rcvd is not None and protocol.close_sent is not None:
+                # Whoever answers a close may do so with a code of its own.
+                first = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
+                exchange.close_code = first.code
         else:
             dropped = self._service.ending is not None and self._service.ending.code is None
             exchange.close_by = "server" if dropped else "nobody"

@@ -206,6 +206,20 @@ async def test_the_connection_is_closed_with_any_code_and_reason(
         assert server.connections[0].idle
 
 
+async def test_the_code_noted_is_that_of_who_closed_first() -> None:
+    """aiohttp and Node's own WebSocket answer any close with a code of theirs."""
+    async with serving(GA, "text-turn", "close:code=1011,at=session.created") as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(upgrade(GA, KEY))
+        await reader.readuntil(b"\x88\x02\x03\xf3")
+        writer.write(b"\x88\x82" + bytes(4) + b"\x03\xe8")
+        exchange = server.connections[0].exchange
+        assert exchange is not None
+        await settled(exchange)
+        assert (exchange.close_by, exchange.close_code) == ("server", 1011)
+        writer.close()
+
+
 @pytest.mark.parametrize(
     ("fault", "bytes_"),
     [
