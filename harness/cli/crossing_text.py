@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from harness.cli.plain import plain
 from harness.messages import Json, Side, decode_audio
 from harness.recording import input_bytes_per_ms
 from harness.service import Entry
@@ -47,7 +48,7 @@ def shown(value: Any, most: int = MOST) -> str:
     """A value on one line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     cut = text if len(text) <= most else f"{text[: most - 1]}…"
-    return "".join(character if character.isprintable() else "�" for character in cut.replace("\n", " "))
+    return plain(cut.replace("\n", " "))
 
 
 def quoted(text: Any) -> str:
@@ -178,15 +179,15 @@ def _field(name: str) -> Callable[[Json, Entry], str]:
 def _part(event: Json, _: Entry) -> str:
     part = event["part"]
     words = part.get("text") or part.get("transcript")
-    return f"{part['type']} {quoted(words)}" if words else str(part["type"])
+    return f"{shown(part['type'])} {quoted(words)}" if words else shown(part["type"])
 
 
 def _cut(event: Json, _: Entry) -> str:
-    return f"{event['item_id']} at {event['audio_end_ms']} ms"
+    return f"{shown(event['item_id'])} at {shown(event['audio_end_ms'])} ms"
 
 
 def _speech(event: Json, _: Entry) -> str:
-    return f"at {event.get('audio_start_ms', event.get('audio_end_ms'))} ms"
+    return f"at {shown(event.get('audio_start_ms', event.get('audio_end_ms')))} ms"
 
 
 _TELLERS: dict[str, Callable[[Json, Entry], str]] = {

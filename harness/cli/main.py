@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from harness import __version__
-from harness.cli.complaint import complain
+from harness.cli.plain import complain
 from harness.exceptions import HarnessError
 
 ASPECTS = ("ids", "times", "obfuscation", "audio")

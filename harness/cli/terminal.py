@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.plain import plain
 from harness.findings import Finding, Severity, Verdict
 from harness.report import BAD, CaseResult, Run
 
@@ -124,7 +125,7 @@ class Terminal:
         self._line("  mend", finding.mend)
 
     def _line(self, label: str, text: str) -> None:
-        first, *rest = text.splitlines() or [""]
+        first, *rest = map(plain, text.splitlines() or [""])
         self.console.print(f"    [bold]{escape(label)}[/] {escape(first)}", soft_wrap=True)
         for line in rest:
             self.console.print(f"      {escape(line)}", soft_wrap=True)
@@ -165,7 +166,7 @@ class Screen:
         """What takes secrets out of everything that is not put `as_is`."""
 
     def put(self, parts: Sequence[tuple[str, str]], *, as_is: bool = False) -> None:
-        pieces = [Text(text if as_is else self.clean(text), style) for text, style in parts]
+        pieces = [Text(text if as_is else plain(self.clean(text)), style) for text, style in parts]
         line = Text.assemble(*pieces)
         if as_is or not self.console.is_terminal:
             self.console.print(line, soft_wrap=True)

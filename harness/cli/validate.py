@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.cassette import Cassette, load_cassette
 from harness.checks import all_checks
-from harness.cli.complaint import complain
+from harness.cli.plain import complain
 from harness.cli.select import checked_scenario
 from harness.dialects import Dialect, bundled_dialect, compiled_schema, load_dialect
 from harness.documents import read_document

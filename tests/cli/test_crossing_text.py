@@ -10,12 +10,26 @@ from hypothesis import strategies as st
 
 from harness.bundled import cassettes_folder
 from harness.cassette import load_cassette
-from harness.cli.crossing_text import content, name_of, shown
+from harness.cli.crossing_text import _TELLERS, content, name_of, shown
 from harness.messages import Json, Side
 from harness.service import Entry
 from tests.talk import GA
 
-FIELDS = ("session", "response", "item", "part", "error", "delta", "audio", "text", "transcript", "arguments")
+FIELDS = (
+    "session",
+    "response",
+    "item",
+    "part",
+    "error",
+    "delta",
+    "audio",
+    "text",
+    "transcript",
+    "arguments",
+    "item_id",
+    "audio_start_ms",
+    "audio_end_ms",
+)
 
 EVENTS = sorted(
     {
@@ -63,3 +77,27 @@ def test_text_that_would_command_a_terminal_is_made_harmless(text: str) -> None:
 
 def test_a_value_that_is_too_long_is_cut() -> None:
     assert shown("x" * 500) == "x" * 159 + "…"
+
+
+ODD: tuple[Any, ...] = (
+    "\x1b[2J",
+    None,
+    5,
+    [],
+    {},
+    ["\x1b[2J"],
+    {"type": "\x1b[2J", "\x9b": "\x1b[2J", "delta": []},
+)
+
+
+@pytest.mark.parametrize("type_", sorted(_TELLERS))
+def test_whatever_an_event_holds_it_is_told_in_one_line_that_commands_no_terminal(type_: str) -> None:
+    names = ("session", "response", "item", "part", "error", "delta", "item_id", "audio_end_ms", "transcript")
+    inner = ("type", "role", "content", "name", "arguments", "output", "tools", "status", "code", "message")
+    for odd in ODD:
+        for event in (
+            {"type": type_, **dict.fromkeys(names, odd)},
+            {"type": type_, **dict.fromkeys(names, dict.fromkeys(inner, odd))},
+        ):
+            told = content(Entry(0, 0.0, Side.CLIENT, event, canonical=(event,)), {})
+            assert told.isprintable(), (type_, told)
