@@ -7,6 +7,7 @@ its delay is told of after it. A cassette of each connection can be kept.
 from __future__ import annotations
 
 import asyncio
+import gc
 import http
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,13 @@ from harness.service.pace import Pace
 
 LOOK_SECONDS = 0.05
 """How often what happened is told."""
+
+COLLECT_SECONDS = 10.0
+"""How often, at most, memory of sessions that are over is given back.
+
+A session is a ring of a few objects that may hold a gigabyte, and the collector
+counts objects: by itself it would be in no hurry.
+"""
 
 
 @dataclass(frozen=True)
@@ -208,6 +216,7 @@ async def serve(
                 await asyncio.sleep(LOOK_SECONDS)
                 teller.look()
                 rested()
+                teller.collect()
     finally:
         teller.look()
         rested()
@@ -267,6 +276,9 @@ class _Teller:
         self._silent: set[str] = set()
         """Faults without a mark that were told of."""
         self._redactor = Redactor((serving.key,))
+        self._gone = False
+        """Whether a connection was let go since memory was collected."""
+        self._collected = 0.0
 
     def look(self) -> None:
         """Tells what is new, and lets go of what is over: a server may run for days."""
@@ -281,10 +293,17 @@ class _Teller:
                 self._tell(Failed(connection.failure))
             if over:
                 self._server.forget(connection)
+                self._gone = True
         for fault in self._faults.struck:
             if fault.name in _SILENT and str(fault) not in self._silent:
                 self._silent.add(str(fault))
                 self._tell(Struck(str(fault)))
+
+    def collect(self) -> None:
+        """Gives back the memory of what was let go; the others wait meanwhile, so it is not done often."""
+        if self._gone and time.monotonic() - self._collected >= COLLECT_SECONDS:
+            gc.collect()
+            self._gone, self._collected = False, time.monotonic()
 
     def _look_at(self, connection: Connection, service: Tapped, *, over: bool) -> None:
         """Tells what is new of a connection."""
