@@ -137,7 +137,8 @@ class Story:
     def _expected(self, refusal: str) -> str:
         rules = self._dialect.handshake
         if refusal == "wrong_key":
-            return f"the key that is shown at the start, as {' or '.join(rules.auth)}"
+            # Commas: a word that follows `bearer` is taken for a key, and redacted.
+            return f"the key that is shown at the start, as {', '.join(rules.auth)}"
         return f"{rules.path}?{urlencode(self._query)}"
 
     def _crossed(self, crossed: Crossed) -> None:

@@ -12,6 +12,9 @@ from harness.redaction import Redactor
 from harness.server.opening import error_body
 from harness.service import Handshake
 
+_KEY_PREFIX = "openai-insecure-api-key."
+"""What a key is called as a subprotocol, by the openai package for browsers."""
+
 
 def judge_handshake(
     dialect: Dialect, target: str, headers: Iterable[tuple[str, str]], key: str
@@ -46,7 +49,7 @@ def _refusal(
     rules = dialect.handshake
     if path != rules.path:
         return rules.refusals["wrong_path"], path
-    if not _right_key(query, headers, key):
+    if not _right_key(query, headers, key, subprotocol="subprotocol" in rules.auth):
         return rules.refusals["wrong_key"], ""
     for rule in rules.query:
         if rule.acceptance is Acceptance.REFUSED and rule.name in query:
@@ -58,10 +61,13 @@ def _refusal(
     return None, ""
 
 
-def _right_key(query: dict[str, str], headers: dict[str, str], key: str) -> bool:
-    """The key in the `api-key` header, the `api-key` query parameter, or as a bearer token."""
+def _right_key(query: dict[str, str], headers: dict[str, str], key: str, *, subprotocol: bool) -> bool:
+    """The key in the `api-key` header or query parameter, as a bearer token, or in a subprotocol."""
     bearer = headers.get("authorization", "")
     offered = [headers.get("api-key"), query.get("api-key")]
+    if subprotocol:
+        names = headers.get("sec-websocket-protocol", "").split(",")
+        offered += [name.strip().removeprefix(_KEY_PREFIX) for name in names if _KEY_PREFIX in name]
     if bearer.lower().startswith("bearer "):
         offered.append(bearer[7:].strip())
     wanted = key.encode()

@@ -268,7 +268,7 @@ async def test_a_refused_handshake_is_shown_with_what_was_expected() -> None:
         await running.until("wrong path")
     assert "another-key" not in running.said
     assert "HTTP 401, wrong key" in running.said
-    assert "the key that is shown at the start" in running.said
+    assert "the key that is shown at the start, as api-key-header, api-key-query, bearer\n" in running.said
     assert "expected  /openai/v1/realtime?model=gpt-realtime" in running.said
 
 

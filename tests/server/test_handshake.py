@@ -89,6 +89,21 @@ async def test_realtime_is_the_subprotocol_only_where_it_is_offered(dialect: str
     assert server.connections[2].handshake.subprotocols == ("other", "realtime")
 
 
+@pytest.mark.parametrize(("dialect", "taken"), [("openai-ga", True), ("openai-beta", True), (GA, False)])
+def test_browsers_have_the_key_in_a_subprotocol_where_the_dialect_takes_it_there(
+    dialect: str, taken: bool
+) -> None:
+    """A browser's WebSocket, and Node's own, cannot set headers."""
+    found = bundled_dialect(dialect)
+    target = f"{found.handshake.path}?model=gpt-realtime"
+    for key, right in ((KEY, taken), ("another", False)):
+        offered = [
+            ("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{key}, openai-beta.realtime-v1")
+        ]
+        _, refusal, _ = judge_handshake(found, target, offered, KEY)
+        assert (refusal is None) is right
+
+
 @both
 async def test_nothing_is_compressed_even_where_the_client_offers_it(dialect: str) -> None:
     async with serving(dialect) as server, dial(server, compression="deflate") as websocket:
