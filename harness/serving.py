@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import http
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -224,9 +225,10 @@ async def serve(
 
 def log_paths(first: Path) -> list[Path]:
     """The cassettes that stand where those of a run would be written."""
-    later = first.parent.glob(f"{first.stem}.*{first.suffix}") if first.parent.is_dir() else ()
-    numbered = (path for path in later if path.name.removeprefix(f"{first.stem}.").split(".")[0].isdigit())
-    return [path for path in (first, *sorted(numbered)) if path.exists()]
+    name = re.compile(rf"{re.escape(first.stem)}\.[0-9]+{re.escape(first.suffix)}")
+    later = first.parent.iterdir() if first.parent.is_dir() else ()
+    numbered = sorted(path for path in later if name.fullmatch(path.name))
+    return [path for path in (first, *numbered) if path.exists()]
 
 
 def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service]:

@@ -13,9 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from harness.dialects import bundled_dialect
+from harness.exceptions import UsageFault
 from harness.model_script import stock_script
 from harness.server import RealtimeServer
-from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, serve
+from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, check_log, serve
 from tests.server.serving import KEY, TARGET, dial, hear, hear_until, say
 from tests.talk import GA, user_item
 
@@ -98,3 +99,11 @@ async def test_a_request_for_no_websocket_is_told_as_turned_away() -> None:
         await reader.read()
         writer.close()
         await one.until(TurnedAway)
+
+
+def test_a_log_of_a_further_connection_is_found_whatever_the_name(tmp_path: Path) -> None:
+    (tmp_path / "log[1].2.jsonl").touch()
+    (tmp_path / "log[1].old.jsonl").touch()
+    with pytest.raises(UsageFault, match=r"log\[1\]\.2\.jsonl exists"):
+        check_log(tmp_path / "log[1].jsonl", replace=False)
+    check_log(tmp_path / "log1.jsonl", replace=False)
