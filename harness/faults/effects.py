@@ -200,3 +200,6 @@ _OF_FRAMES: dict[str, Callable[[Fault, Frame], Effect | None]] = {
     "reorder": _reorder,
     "wrong-type": _wrong,
 }
+
+CHANGES = frozenset({"missing-field", "null-usage", "wrong-type"})
+"""The kinds that send an event as another one."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from harness.faults.catalogue import FLOATING
-from harness.faults.effects import Beside, Effect, Hold, Instead, effect_of
+from harness.faults.effects import CHANGES, Beside, Effect, Hold, Instead, effect_of
 from harness.faults.notation import Fault
 from harness.faults.steps import End, Frame, HandshakeFault, Stall, Step
 from harness.messages import Json
@@ -44,9 +44,9 @@ class FaultLine:
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self.faults = tuple(faults)
         self.lenient = any(fault.lenient for fault in self.faults)
-        self._on_events = tuple(
-            (place, fault) for place, fault in enumerate(self.faults) if fault.kind.parameter("at")
-        )
+        on_events = [(place, fault) for place, fault in enumerate(self.faults) if fault.kind.parameter("at")]
+        # Changes first: what else strikes the same event meets what they left of it.
+        self._on_events = tuple(sorted(on_events, key=lambda one: one[1].name not in CHANGES))
         self._case = _Case()
         self._answer: int | None = None
         """Which response of the case is active on this connection."""

@@ -184,6 +184,16 @@ def test_a_pause_and_a_duplicate_leave_the_event_as_it_is() -> None:
     assert (first.fault, again.fault) == (None, "duplicate")
 
 
+@pytest.mark.parametrize("change", ["missing-field", "wrong-type", "null-usage:at=*.delta"])
+def test_what_is_sent_twice_is_what_the_changes_left_in_whatever_order_they_are_given(change: str) -> None:
+    def texts(*written: str) -> list[str]:
+        usage = [{**event, "response": {"usage": {}}} for event in ANSWER]
+        return [step.text for step in passed(line_of(*written), usage) if isinstance(step, Frame)]
+
+    assert texts("duplicate", change) == texts(change, "duplicate")
+    assert texts("duplicate", change)[FIRST] == texts("duplicate", change)[FIRST + 1]
+
+
 @pytest.mark.parametrize(
     ("written", "status", "details"),
     [
