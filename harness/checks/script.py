@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from harness.checks.record import CaseRecord
 from harness.checks.registry import NotApplicable, NotProven, check
-from harness.checks.scripted import answers_given, due_answers
+from harness.checks.scripted import answers_given, said
+from harness.dialects import Dialect
 from harness.diff import changes
 from harness.findings import Finding, Severity
-from harness.messages import Json
-from harness.scenario.model import PLACEHOLDER
-from harness.service import Entry
+from harness.messages import Json, Side
+from harness.recording import Waiting, without_event_ids
+from harness.service import Entry, Exchange, Origin
 
 _AWAITED = (
     "conversation.item.create",
@@ -24,6 +26,8 @@ _AWAITED = (
 )
 """What an answer waits for; the rest of a script is judged by its effects."""
 
+_LAST_LINES = 12
+
 
 @check("script.finished", "the implementation went through the whole scenario")
 def finished(record: CaseRecord) -> Iterator[Finding]:
@@ -31,19 +35,20 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
         raise NotApplicable("a fault refused the handshake, and the client need not try again")
     if not record.connected:
         raise NotProven("no session was opened")
-    unplayed = record.exchange.unplayed
-    if not unplayed:
+    if not record.exchange.unplayed:
         return
-    needed = _needed(record)
-    nearest = _nearest(needed, record) if needed is not None else None
+    first, *more = record.exchange.unplayed
+    needed, other = _needed(first, _sent_since(record))
+    nearest = _nearest(needed, other, record.dialect) if needed is not None else None
+    beyond = f" ({len(more)} more after it)" if more else ""
     yield Finding(
         code="script.finished",
         severity=Severity.NOT_PROVEN,
         path="script",
-        message=f"{len(unplayed)} of the scenario's answers were never due: "
-        f"the next waits for {unplayed[0]}.{_fell_silent(record)}{_came_near(needed, nearest)}",
-        expected=needed if needed is not None else f"a client that comes to: {unplayed[0]}",
-        actual=record.exchange.script(),
+        message=f"the session stopped short of {first.holds}{beyond}, which waits for {first}."
+        f"{_fell_silent(record)}{_came_near(needed, nearest)}",
+        expected=needed if needed is not None else f"a client that comes to: {first}",
+        actual=_so_far(record.exchange),
         basis=(record.basis,),
         mend="see what the implementation did instead in the last messages above, and in its log",
         diff=changes(needed, nearest.event) if needed is not None and nearest is not None else (),
@@ -52,65 +57,67 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """What the client sent that comes nearest to what was needed."""
+class _Sent:
+    """A client event as people compare it, and the number of its message."""
 
     event: Json
     at: int
 
 
-def _needed(record: CaseRecord) -> Json | None:
-    """The first client event of the script that the next answer waits for and that never came."""
-    given, dues = answers_given(record), due_answers(record.scenario)
-    places = {one.place for one in given}
-    next_due = next((due for place, due in enumerate(dues) if place not in places), None)
-    if next_due is None:
-        return None
-    came = [event for _, event in _sent_since(record)]
-    for event in next_due.sends:
-        if event["type"] not in _AWAITED:
-            continue
-        match = next((other for other in came if _same(event, other)), None)
-        if match is None:
-            return _plain(event)
-        came.remove(match)
-    return None
-
-
-def _sent_since(record: CaseRecord) -> list[tuple[Entry, Json]]:
+def _sent_since(record: CaseRecord) -> list[_Sent]:
     """What the client sent since the last answer of the scenario began."""
     given = answers_given(record)
     last = given[-1].start.entry if given else -1
     return [
-        (entry, event)
+        _Sent(_plain(event), entry.number)
         for entry in record.exchange.client_entries()
         if entry.number > last
         for event in entry.canonical
     ]
 
 
-def _nearest(needed: Json, record: CaseRecord) -> _Candidate | None:
-    """The same type with another content, else the type most like it."""
-    sent = [(entry, _plain(event)) for entry, event in _sent_since(record)]
-    alike = [one for one in sent if one[1]["type"] == needed["type"]]
+def _needed(waiting: Waiting, sent: list[_Sent]) -> tuple[Json | None, list[_Sent]]:
+    """The first event that is waited for and did not come, and what came in place of any such.
+
+    Barriers count items and do not read them, so an event of which nothing of the
+    kind came goes before one that came in other words.
+    """
+    other, absent = list(sent), []
+    for event in (*waiting.met, *waiting.needed):
+        match = next((one for one in other if _same(_plain(event), one.event)), None)
+        if match is not None:
+            other.remove(match)
+        elif event in waiting.needed and event["type"] in _AWAITED:
+            absent.append(_plain(event))
+    kinds = [_kind(one.event) for one in other]
+    for event in absent:
+        if _kind(event) not in kinds:
+            return event, other
+        kinds.remove(_kind(event))
+    return (absent[0] if absent else None), other
+
+
+def _kind(event: Json) -> tuple[str, object]:
+    item = event.get("item")
+    return event["type"], item.get("type") if isinstance(item, dict) else None
+
+
+def _nearest(needed: Json, sent: list[_Sent], dialect: Dialect) -> _Sent | None:
+    """The same type with another content, else a type nobody knows that looks like it."""
+    alike = [one for one in sent if one.event["type"] == needed["type"]]
     if alike:
-        entry, event = min(alike, key=lambda one: len(changes(needed, one[1])))
-    else:
-        types = list(dict.fromkeys(event["type"] for _, event in sent))
-        close = difflib.get_close_matches(needed["type"], types, 1, cutoff=0.4)
-        if not close:
-            return None
-        entry, event = next(one for one in sent if one[1]["type"] == close[0])
-    return _Candidate(event, entry.number)
+        return min(alike, key=lambda one: len(changes(needed, one.event)))
+    known = {dialect.translation.client_events.get(name, name) for name in dialect.client.events}
+    strange = {one.event["type"]: one for one in sent if one.event["type"] not in known}
+    close = difflib.get_close_matches(needed["type"], strange, 1)
+    return strange[close[0]] if close else None
 
 
 def _same(needed: Any, sent: Any) -> bool:
-    """Whether an event is the one that is needed; a client may say more, and ids are its own."""
-    if isinstance(needed, str) and PLACEHOLDER.fullmatch(needed):
-        return True
+    """Whether an event is the one that is needed; a client may say more, and tool results in its own form."""
     if isinstance(needed, dict) and isinstance(sent, dict):
         return all(
-            key == "audio" or (key in sent and _same(value, sent[key])) for key, value in needed.items()
+            key == "output" or (key in sent and _same(value, sent[key])) for key, value in needed.items()
         )
     if isinstance(needed, list) and isinstance(sent, list):
         return len(needed) == len(sent) and all(map(_same, needed, sent))
@@ -121,18 +128,22 @@ def _same(needed: Any, sent: Any) -> bool:
 
 def _plain(event: Json) -> Json:
     """An event without ids and audio, which say nothing to people."""
-    kept = {key: value for key, value in event.items() if key not in ("event_id", "audio")}
-    if isinstance(kept.get("item"), dict):
-        kept["item"] = {key: value for key, value in kept["item"].items() if key != "id"}
-    return kept
+    bare = without_event_ids(event)
+    bare.pop("audio", None)
+    return bare
 
 
-def _came_near(needed: Json | None, nearest: _Candidate | None) -> str:
+def _came_near(needed: Json | None, nearest: _Sent | None) -> str:
     if needed is None:
         return ""
+    what = needed["type"]
+    words = said(needed["item"]).rstrip(": ") if isinstance(needed.get("item"), dict) else ""
+    never = f" {what} ({words}) never came" if words else f" {what} never came"
     if nearest is None:
-        return f" {needed['type']} never came, nor anything like it."
-    return f" {needed['type']} never came; nearest to it is {nearest.event['type']}, message #{nearest.at}."
+        return f"{never}, nor anything like it."
+    if nearest.event["type"] == what:
+        return f"{never}; nearest to it is message #{nearest.at}, which says something else."
+    return f"{never}; nearest to it is {nearest.event['type']}, message #{nearest.at}."
 
 
 def _fell_silent(record: CaseRecord) -> str:
@@ -141,3 +152,22 @@ def _fell_silent(record: CaseRecord) -> str:
     if not sent or not sent[-1].refusals or sent[-1].event is None:
         return ""
     return f" The client has been mute since its {sent[-1].event['type']} was refused."
+
+
+def _so_far(exchange: Exchange) -> str:
+    """The last messages with their numbers, for people; what comes many times over is one line."""
+    lines: list[str] = []
+    runs = groupby(exchange.entries, key=_shown)
+    for shown, entries in runs:
+        first, *more = (entry.number for entry in entries)
+        lines.append(f"#{first} {shown}" + (f" (to #{more[-1]})" if more else ""))
+    left_out = len(lines) - _LAST_LINES
+    return "\n".join(([f"… {left_out} lines before"] if left_out > 0 else []) + lines[-_LAST_LINES:])
+
+
+def _shown(entry: Entry) -> str:
+    arrow = "client" if entry.side is Side.CLIENT else "service"
+    name = entry.event["type"] if entry.event else f"(no event) {entry.raw!r:.60}"
+    mark = f" [{entry.origin}]" if entry.origin not in (None, Origin.RECORDED) else ""
+    refused = f" REFUSED: {entry.refusals[0].path}" if entry.refusals else ""
+    return f"{arrow}: {name}{mark}{refused}"

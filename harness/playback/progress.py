@@ -57,7 +57,8 @@ class Progress:
         return self.turns >= barrier.turns or (0 < barrier.spoken_ms <= self.audio_ms)
 
     def waiting(self, barrier: Barrier, needed: tuple[Json, ...], holds: str) -> Waiting:
-        return Waiting(str(barrier), missing_of(needed, self.sent), holds)
+        missing = missing_of(needed, self.sent)
+        return Waiting(str(barrier), missing, holds, met=missing_of(needed, missing))
 
 
 def waiting(

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from harness.checks import CaseRecord, judge
-from harness.checks.script import _nearest, _same
+from harness.checks.script import _same
 from harness.checks.scripted import due_answers
 from harness.dialects import Evidence, bundled_dialect
 from harness.findings import Basis, Finding
 from harness.messages import Json, Side
 from harness.observations import Capabilities, Observed
+from harness.recording import Waiting
 from harness.scenario import plan_intents
 from harness.service import Ending, Entry, Exchange, Handshake, Origin
 from tests.cases import SCENARIOS, scenario
@@ -216,32 +217,92 @@ def test_speech_that_arrives_otherwise_is_found(pcm: bytes) -> None:
 # The script.
 
 
-def test_what_was_needed_and_what_came_nearest_are_shown_with_their_difference() -> None:
-    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hullo!"}]}
-    made = record("text-turn", client("conversation.item.create", item=item), client("response.create"))
-    made.exchange.unplayed.append("response.create, 1 item(s) of the user")
+def said_by_user(text: str) -> Json:
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+GREETING = {"type": "conversation.item.create", "item": said_by_user("Hello there!")}
+OUTPUT = {"type": "conversation.item.create", "item": {"type": "function_call_output", "output": "{}"}}
+ASK = {"type": "response.create"}
+
+
+def stopped(*sent: tuple[Side, Json], needed: tuple[Json, ...] = (GREETING, ASK)) -> Finding:
+    made = record("text-turn", *sent)
+    made.exchange.unplayed.append(Waiting("what it needs", needed, "response.created of answer 1 of 1"))
     word, (finding,) = outcome(made, "script.finished")
     assert word == "finding"
-    assert "nearest to it is conversation.item.create, message #0" in finding.message
+    return finding
+
+
+def test_what_was_needed_and_what_came_nearest_are_shown_with_their_difference() -> None:
+    item = said_by_user("Hullo!")
+    finding = stopped(client("conversation.item.create", item=item), client("response.create"))
+    assert finding.message == (
+        "the session stopped short of response.created of answer 1 of 1, which waits for what it needs. "
+        "conversation.item.create (user: Hello there!) never came; nearest to it is message #0, "
+        "which says something else."
+    )
     assert finding.at == 0
     assert [(c.path, c.expected, c.actual) for c in finding.diff] == [
         ("item.content[0].text", "Hello there!", "Hullo!")
     ]
-    assert finding.expected["type"] == "conversation.item.create"
-    assert ">> response.create" in finding.actual
+    assert finding.expected == GREETING
+    assert finding.actual == "#0 client: conversation.item.create\n#1 client: response.create"
+
+
+def test_an_item_in_other_words_is_not_what_holds_an_answer_back() -> None:
+    finding = stopped(client("conversation.item.create", item=said_by_user("Hullo!")))
+    assert finding.expected == ASK
+    assert "response.create never came, nor anything like it" in finding.message
+
+
+def test_another_event_that_the_dialect_knows_is_no_near_miss() -> None:
+    update = client("session.update", session={"type": "realtime"})
+    assert "nor anything like it" in stopped(update).message
+    ask = client("response.create")
+    assert "nor anything like it" in stopped(ask, needed=(OUTPUT, ASK)).message
+
+
+def test_what_was_sent_as_it_was_needed_is_no_near_miss() -> None:
+    made = record("text-turn", client("conversation.item.create", item=GREETING["item"]))
+    other = {"type": "conversation.item.create", "item": said_by_user("My name is Ada.")}
+    made.exchange.unplayed.append(Waiting("2 items", (other, ASK), "an answer", met=(GREETING,)))
+    (finding,) = outcome(made, "script.finished")[1]
+    assert finding.expected == other
+    assert "(user: My name is Ada.) never came, nor anything like it" in finding.message
+
+
+def test_the_form_of_a_tool_result_holds_nothing_back() -> None:
+    item = {"type": "function_call_output", "call_id": "call_7", "output": "sunny"}
+    finding = stopped(client("conversation.item.create", item=item), needed=(OUTPUT, ASK))
+    assert finding.expected == ASK
 
 
 def test_a_misspelt_type_is_nearest_where_the_type_never_came() -> None:
-    made = record("text-turn", client("response.creat"))
-    nearest = _nearest({"type": "response.create"}, made)
-    assert nearest is not None
-    assert nearest.event == {"type": "response.creat"}
-    assert _nearest({"type": "response.create"}, record("text-turn")) is None
+    finding = stopped(client("response.creat"), needed=(ASK,))
+    assert "response.create never came; nearest to it is response.creat, message #0." in finding.message
+
+
+def test_where_all_was_sent_what_the_answer_waits_for_is_said() -> None:
+    append = {"type": "input_audio_buffer.append"}
+    sent = (client("input_audio_buffer.append", audio="AAAA"), client("input_audio_buffer.commit"))
+    finding = stopped(*sent, needed=(append, {"type": "input_audio_buffer.commit"}))
+    assert finding.expected == "a client that comes to: what it needs"
+    assert "never came" not in finding.message
+
+
+def test_what_comes_many_times_over_is_one_line_of_the_script_so_far() -> None:
+    deltas = [server("response.output_audio.delta", delta="")] * 30
+    finding = stopped(client("session.update", session={}), *deltas, client("session.update", session={}))
+    assert finding.actual.splitlines() == [
+        "#0 client: session.update",
+        "#1 service: response.output_audio.delta (to #30)",
+        "#31 client: session.update",
+    ]
 
 
 def test_ids_and_what_a_client_adds_do_not_make_an_event_another_one() -> None:
-    needed = {"type": "conversation.item.delete", "item_id": "$greeting"}
-    assert _same(needed, {"type": "conversation.item.delete", "item_id": "item_7", "event_id": "e"})
+    assert _same({"item": {"type": "message"}}, {"item": {"type": "message", "role": "user"}, "a": 1})
     assert not _same({"a": [1]}, {"a": [1, 2]})
 
 
