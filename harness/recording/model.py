@@ -73,12 +73,13 @@ class Waiting:
 
     `needed` are the recorded client's events since the answer before, canonical
     and without ids, that this client has not sent; audio is one append without
-    its sound. `holds` names the event that is held back.
+    its sound. `met` are those that it has; `holds` names the event that is held back.
     """
 
     what: str
     needed: tuple[Json, ...]
     holds: str
+    met: tuple[Json, ...] = ()
 
     def __str__(self) -> str:
         return self.what
