@@ -57,8 +57,11 @@ def _child(node: yaml.Node, name: str) -> yaml.Node | None:
     return None
 
 
-def read_document(path: Path, fault: type[FileFault] = FileFault) -> Document:
-    """Reads one YAML (or JSON) file; raises `fault` with the line where it is no such file."""
+def read_document(path: Path, fault: type[FileFault] = FileFault, *, huge: bool = False) -> Document:
+    """Reads one YAML (or JSON) file; raises `fault` with the line where it is no such file.
+
+    With `huge`, numbers that are too large for JSON are the reader's to judge.
+    """
     name = str(path)
     try:
         with path.open("rb") as file:  # a device has no size to ask for
@@ -73,7 +76,7 @@ def read_document(path: Path, fault: type[FileFault] = FileFault) -> Document:
     try:
         _check_events(text, name, fault)
         root = yaml.compose(text, Loader=_Loader)
-        _check_node(root, name, fault)
+        _check_node(root, name, fault, huge=huge)
         value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, chosen above
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -99,19 +102,19 @@ def _check_events(text: str, name: str, fault: type[FileFault]) -> None:
             raise fault(name, f"nested deeper than {MAX_DEPTH} levels", line=line)
 
 
-def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> None:
+def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault], *, huge: bool) -> None:
     """Refuses what JSON cannot say: dates, bytes, infinities, keys that are no text or stand there twice."""
     if node is None:
         return
     line = node.start_mark.line + 1 if node.start_mark else None
-    infinite = node.tag.endswith(":float") and _is_infinite(str(node.value))
+    infinite = node.tag.endswith(":float") and _is_infinite(str(node.value), huge=huge)
     if node.tag not in _PLAIN_TAGS or infinite:
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         problem = f"{node.value!r:.60} ({kind:.40}) is no JSON value"
         raise fault(name, problem, line=line, expected="a plain value; text in quotes")
     if isinstance(node, yaml.SequenceNode):
         for child in node.value:
-            _check_node(child, name, fault)
+            _check_node(child, name, fault, huge=huge)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, child in node.value:
@@ -122,13 +125,14 @@ def _check_node(node: yaml.Node | None, name: str, fault: type[FileFault]) -> No
             if key.value in seen:
                 raise fault(name, f"the key {key.value!r:.60} stands there twice", line=at)
             seen.add(key.value)
-            _check_node(child, name, fault)
+            _check_node(child, name, fault, huge=huge)
 
 
-def _is_infinite(number: str) -> bool:
-    """Whether a YAML float is none of JSON's, be it by its name or by its size."""
-    if number.lower().strip("+-") in (".nan", ".inf"):
-        return True
+def _is_infinite(number: str, *, huge: bool) -> bool:
+    """Whether a YAML float is none of JSON's, be it by its name or, unless `huge` may be, by its size."""
+    named = number.lower().strip("+-") in (".nan", ".inf")
+    if named or huge:
+        return named
     try:
         return math.isinf(float(number.replace("_", "")))
     except ValueError:  # base 60

@@ -22,7 +22,7 @@ FORMAT = "YAML recording"
 
 def read_yaml_recording(path: Path) -> Log:
     """Reads one recording; raises LogFault with the line where it is no YAML or has no interactions."""
-    document = read_document(path, LogFault)
+    document = read_document(path, LogFault, huge=True)
     value = document.value
     interactions = value.get("interactions") if isinstance(value, dict) else None
     if not isinstance(interactions, list) or not interactions:
