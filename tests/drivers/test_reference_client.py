@@ -257,3 +257,23 @@ async def test_a_flat_session_that_only_hears_has_its_own_update_and_never_asks_
     assert received[0]["session"] == {"input_audio_transcription": {"model": "whisper-1"}}
     assert not [event for event in received if event["type"] == "response.create"]
     assert surfaced == [("user_transcript", {"text": "Hello."})]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 0.5),
+        ("", 0.5),
+        ("0", 0.0),
+        ("2", 2.0),
+        ("60", 5.0),
+        ("-1", 5.0),
+        ("nan", 5.0),
+        ("tomorrow", 5.0),
+    ],
+)
+def test_a_busy_service_is_waited_for_as_long_as_it_asks_and_never_longer_than_that(
+    header: str | None, seconds: float
+) -> None:
+    dialling = importlib.import_module("dialling")
+    assert dialling._retry_after(header) == seconds

@@ -40,6 +40,7 @@ async def dial(url: str, headers: dict[str, str], ca_file: str | None) -> Client
 
 def _retry_after(header: str | None) -> float:
     try:
-        return min(max(float(header or "0.5"), 0.0), LONGEST_RETRY)
+        asked = float(header or "0.5")
     except ValueError:  # a date: whoever names one is not back in a moment
         return LONGEST_RETRY
+    return asked if 0.0 <= asked <= LONGEST_RETRY else LONGEST_RETRY
