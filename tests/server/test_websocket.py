@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from harness.dialects import bundled_dialect
 from harness.messages import Json
-from harness.server import RealtimeServer
-from harness.service import Exchange, Origin
+from harness.server import Opening, RealtimeServer
+from harness.service import Exchange, Origin, Service
 from tests.cases import cassette
 from tests.playback.replay import question
-from tests.server.serving import TARGET, dial, hear, hear_until, say, serving
-from tests.talk import BOTH, GA, assert_valid, result_item, types, user_item
+from tests.server.serving import KEY, TARGET, dial, hear, hear_until, say, serving
+from tests.server.test_pace import Broken
+from tests.talk import BOTH, GA, NOW, assert_valid, result_item, types, user_item
 
 both = pytest.mark.parametrize("dialect", BOTH)
 
@@ -242,7 +244,15 @@ def deaf_socket(server: RealtimeServer) -> socket.socket:
     return raw
 
 
-async def test_the_server_goes_down_although_a_client_never_reads() -> None:
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Less than `websockets` has of its own, and than tests have time for."""
+    monkeypatch.setattr("harness.server.session.CLOSING_SECONDS", 0.3)
+    monkeypatch.setattr("harness.server.websocket.CLOSING_SECONDS", 0.3)
+    return 1.8
+
+
+async def test_the_server_goes_down_although_a_client_never_reads(patience: float) -> None:
     async with serving() as server:
         websocket = await dial(server, sock=deaf_socket(server), close_timeout=1)
         websocket.transport.pause_reading()
@@ -250,20 +260,23 @@ async def test_the_server_goes_down_although_a_client_never_reads() -> None:
             await say(websocket, user_item("x" * 1_000_000))
         await asyncio.sleep(0.1)
         began = time.monotonic()
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < patience
     exchange = exchange_of(server.connections[0])
     assert exchange.close_by == "server"
     websocket.transport.abort()
 
 
-async def test_a_connection_that_a_fault_closes_is_over_although_its_client_never_reads() -> None:
-    fault = "close:at=conversation.item.*,nth=4"
-    async with serving(GA, "text-turn", fault) as server:
+async def test_a_connection_that_breaks_is_over_although_its_client_never_reads(patience: float) -> None:
+    def new_service(opening: Opening) -> Service:
+        return Broken(opening.dialect, seed=1, unix_time=NOW)
+
+    async with RealtimeServer(bundled_dialect(GA), KEY, new_service) as server:
         websocket = await dial(server, sock=deaf_socket(server), close_timeout=1)
         websocket.transport.pause_reading()
         for _ in range(5):
-            await say(websocket, user_item("x" * 100_000))
-        async with asyncio.timeout(6):
+            await say(websocket, user_item("x" * 1_000_000))
+        await websocket.send("break")
+        async with asyncio.timeout(patience):
             while not server.connections[0].over:
                 await asyncio.sleep(0.01)
         websocket.transport.abort()
