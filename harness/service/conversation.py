@@ -6,6 +6,7 @@ import base64
 import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from harness.dialects import Evidence
 from harness.messages import Json
@@ -13,17 +14,46 @@ from harness.service.input_audio import KEPT_BYTES
 from harness.service.registry import CAPTURES, TYPES, rule
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Held:
+    """The items as they once were: the first `kept` of those `before`, then `added`.
+
+    A session keeps one for each answer, so they share what did not change.
+    """
+
+    before: Held | None = None
+    kept: int = 0
+    added: tuple[Json, ...] = ()
+
+    def __iter__(self) -> Iterator[Json]:
+        pieces: list[tuple[Json, ...]] = []
+        shown, upto = self, self.kept + len(self.added)
+        while upto:
+            pieces.append(shown.added[: max(upto - shown.kept, 0)])
+            upto = min(upto, shown.kept)
+            shown = shown.before or Held()
+        return chain.from_iterable(reversed(pieces))
+
+
 @dataclass
 class Conversation:
-    """The items in order, and how much audio the model made for each (milliseconds)."""
+    """The items in order, and how much audio the model made for each (milliseconds).
+
+    Items are replaced and never changed in place.
+    """
 
     items: list[Json] = field(default_factory=list)
     audio_ms: dict[str, int] = field(default_factory=dict)
+    _known: set[str] = field(default_factory=set)
+    """The ids of the items."""
+    _shown: Held = field(default_factory=Held)
+    """The items as they were when last asked for; from `_changed` on they are others."""
+    _changed: int = 0
     _truncated: dict[str, int] = field(default_factory=dict)
     """Up to where the user heard an item, for those he did not hear to the end."""
     _sounds: dict[str, bytes] = field(default_factory=dict)
     """What the user said, for the items made of input audio."""
-
+    _sounds_bytes: int = 0
     _leaving: set[str] = field(default_factory=set)
     """Items whose deletion is still to be told of: gone for the client, there for an answer under way."""
 
@@ -32,10 +62,19 @@ class Conversation:
         return None if item_id in self._leaving else self._index(item_id)
 
     def _index(self, item_id: str) -> int | None:
-        for index, item in enumerate(self.items):
-            if item["id"] == item_id:
-                return index
-        return None
+        if item_id not in self._known:
+            return None
+        # What is asked for is mostly new.
+        return next(n for n in reversed(range(len(self.items))) if self.items[n]["id"] == item_id)
+
+    def _insert(self, index: int, item: Json) -> None:
+        self.items.insert(index, item)
+        self._known.add(item["id"])
+        self._changed = min(self._changed, index)
+
+    def _put(self, index: int, item: Json) -> None:
+        self.items[index] = item
+        self._changed = min(self._changed, index)
 
     @property
     def last_id(self) -> str | None:
@@ -44,7 +83,7 @@ class Conversation:
     def add_answer(self, item: Json) -> str | None:
         """Puts an item of the model last, as it is told of; returns the id before it."""
         before = self.items[-1]["id"] if self.items else None
-        self.items.append(item)
+        self._insert(len(self.items), item)
         return before
 
     @rule(
@@ -61,35 +100,39 @@ class Conversation:
         """
         if previous_item_id in (None, ""):
             before = self.last_id
-            self.items.append(item)
+            self._insert(len(self.items), item)
             return before
         if previous_item_id == "root":
-            self.items.insert(0, item)
+            self._insert(0, item)
             return None
         position = self.position(str(previous_item_id))
         if position is None:
             raise KeyError(previous_item_id)
-        self.items.insert(position + 1, item)
+        self._insert(position + 1, item)
         return str(previous_item_id)
 
     def replace(self, item: Json) -> None:
         """The item as it stands at its end; what was truncated in the meantime stays so."""
         position = self._index(item["id"])
         if position is not None:
-            self.items[position] = without_transcript(item) if item["id"] in self._truncated else item
+            self._put(position, without_transcript(item) if item["id"] in self._truncated else item)
 
     def remove(self, item_id: str) -> bool:
         """Deletes an item, if there is one, as the client sees it; `forget` does when that is told of."""
         if self.position(item_id) is None:
             return False
         self._leaving.add(item_id)
-        self._sounds.pop(item_id, None)
+        self._sounds_bytes -= len(self._sounds.pop(item_id, b""))
         return True
 
     def forget(self, item_id: str) -> None:
-        position = self._index(item_id)
-        if position is not None:
-            del self.items[position]
+        places = [n for n, item in enumerate(self.items) if item["id"] == item_id]
+        if places:
+            # Of two with the same id the older one was deleted: the other was made since.
+            del self.items[places[0]]
+            self._changed = min(self._changed, places[0])
+        if len(places) < 2:
+            self._known.discard(item_id)
         self._leaving.discard(item_id)
 
     @rule(
@@ -105,13 +148,14 @@ class Conversation:
         self.audio_ms[item_id] = self._truncated[item_id] = ms
         position = self.position(item_id)
         if position is not None:
-            self.items[position] = without_transcript(self.items[position])
+            self._put(position, without_transcript(self.items[position]))
 
     def keep_sound(self, item_id: str, audio: bytes) -> None:
         """Keeps what the user said; of the oldest items it is forgotten when there is too much."""
         self._sounds[item_id] = audio
-        while sum(map(len, self._sounds.values())) > KEPT_BYTES:
-            del self._sounds[next(iter(self._sounds))]
+        self._sounds_bytes += len(audio)
+        while self._sounds_bytes > KEPT_BYTES:
+            self._sounds_bytes -= len(self._sounds.pop(next(iter(self._sounds))))
 
     @rule(
         "items.retrieve.audio",
@@ -152,13 +196,16 @@ class Conversation:
         evidence=Evidence.DOCUMENTED,
         source=f"{TYPES}: RealtimeResponseCreateParams.input; of unknown references nothing is published",
     )
-    def context(self, given: Iterable[Json] | None) -> tuple[Json, ...]:
-        """The items a response is asked with: the conversation's, or those it was given instead.
-
-        They are replaced and never changed in place, so that no answer needs a copy of them all.
-        """
-        held = [item for item in self.items if item["id"] not in self._leaving]
-        return tuple(held if given is None else self._resolved(given))
+    def context(self, given: Iterable[Json] | None) -> Held:
+        """The items a response is asked with: the conversation's, or those it was given instead."""
+        if given is not None:
+            return Held(added=tuple(self._resolved(given)))
+        if self._leaving:
+            return Held(added=tuple(item for item in self.items if item["id"] not in self._leaving))
+        if self._changed < len(self.items) or len(self.items) < self._shown.kept + len(self._shown.added):
+            self._shown = Held(self._shown, self._changed, tuple(self.items[self._changed :]))
+            self._changed = len(self.items)
+        return self._shown
 
     def _resolved(self, given: Iterable[Json]) -> Iterator[Json]:
         for item in given:

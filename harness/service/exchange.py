@@ -6,6 +6,7 @@ is append-only while the session runs and read-only afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -54,7 +55,7 @@ class ResponseStart:
 
     entry: int
     session: Json
-    items: tuple[Json, ...]
+    items: Iterable[Json]
     origin: Origin
     why_modelled: str | None = None
 

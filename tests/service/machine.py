@@ -25,6 +25,7 @@ from harness.logs import Log, LogEntry
 from harness.messages import Json, Side
 from harness.scenario import Answer, Audio, Call, Cut, Failure, Incomplete, Several, Speech, Text
 from harness.service import Service
+from harness.service.model import STOCK_ANSWER
 from tests.service.sound import speech_and_silence
 from tests.service.witness import Witness
 from tests.talk import NOW, assert_valid
@@ -41,6 +42,14 @@ ANSWERS: dict[str, Answer] = {
     "cut": Cut(SPOKEN, 0.3),
     "nothing": Text(""),
 }
+WORDS = (
+    "Of course, gladly.",
+    SPOKEN.transcript,
+    '{"city": "Paris"}',
+    "One moment.",
+    "{}",
+)
+"""All that is said in whole."""
 
 _NESTED: tuple[Json, ...] = (
     {"instructions": "Be kind."},
@@ -121,6 +130,7 @@ class Client(RuleBasedStateMachine):
             answers=[ANSWERS[name] for name in answers],
             heard=["Hello."],
         )
+        self.witness.whole = {STOCK_ANSWER.text, *WORDS}
         self.service.open()
         self.read(1)
         if not listening:
@@ -230,6 +240,7 @@ class Client(RuleBasedStateMachine):
     @rule(really=st.sampled_from([False] * 19 + [True]))
     def outlive_the_session(self, really: bool) -> None:
         if really:
+            self.errors += [("?", one.error) for one in self.dialect.closes if one.error == "session_expired"]
             self.service.advance(self.service.t + 7200)
             self.read()
             assert self.service.ending is not None, "a session lasts for ever"
@@ -362,7 +373,8 @@ class Client(RuleBasedStateMachine):
         event: Json = {"type": "response.cancel"}
         if named:
             event["response_id"] = self.told[0] if self.told else "resp_of_nobody"
-        refused = "cancel_not_active" if named and not self.told else ASK
+        over = self.inside == "ending" or (named and not self.told)
+        refused = "cancel_not_active" if over else ASK
         if not self.send(event, refused=refused) and self.inside is not None:
             self.inside = "ending"
 

@@ -199,7 +199,7 @@ def test_an_empty_input_clears_the_context_of_one_response() -> None:
     session.respond(input=[], conversation="none")
     session.respond()
     first, second = session.service.exchange.responses
-    assert (len(first.items), len(second.items)) == (0, 1)
+    assert (len([*first.items]), len([*second.items])) == (0, 1)
 
 
 OVERRIDES: list[tuple[str, Json, str, Any]] = [

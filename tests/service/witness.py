@@ -1,13 +1,14 @@
 """One who watches a session from outside and knows the service's invariants; nothing of the model is used.
 
-The rules are those measured on captures and documented (PROTOCOL section 7,
-CORRECTIONS section 3 of the project's research), said over in the plainest way:
-one event after another, as the client hears them.
+The rules are those that every published capture keeps, and those of the API
+reference, said over in the plainest way: one event after another, as the client
+hears them.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +65,10 @@ class Witness:
     def __init__(self, *, item_done: str) -> None:
         self.item_done = item_done
         """`separate`, `made` (there is none), or `committed` (for audio of the user alone)."""
+        self.whole: set[str] | None = None
+        """All that an item may say in whole; None where that is not known."""
+        self.open_speech: str | None = None
+        """The item that the speech now going on becomes, as far as we were told."""
         self.heard: list[Json] = []
         self.order: list[str] = []
         """The conversation's items, as far as we were told."""
@@ -93,7 +98,9 @@ class Witness:
         self._ids.add(event["event_id"])
         self.heard.append(event)
         self._directly(name, event)
-        if name in ("conversation.item.added", "conversation.item.done", "conversation.item.deleted"):
+        if name == "session.updated":
+            self.open_speech = None  # it may listen anew
+        elif name in ("conversation.item.added", "conversation.item.done", "conversation.item.deleted"):
             self._conversation(name, event)
         elif name.startswith("input_audio_buffer."):
             self._buffer(name, event)
@@ -156,11 +163,13 @@ class Witness:
 
     def _buffer(self, name: str, event: Json) -> None:
         stage = name.removeprefix("input_audio_buffer.")
+        spoken, self.open_speech = self.open_speech, None
         if stage == "cleared":
             return
         item_id = event["item_id"]
+        assert spoken in (None, item_id), f"{stage} of another item than the speech going on"
         stages = self.speech.setdefault(item_id, [])
-        before = {
+        before: dict[str, list[list[str]]] = {
             "speech_started": [[]],
             "timeout_triggered": [[]],
             "speech_stopped": [["speech_started"]],
@@ -175,13 +184,14 @@ class Witness:
         assert stages in before[stage], f"{stage} after {stages}"
         assert item_id not in self.order, f"{stage} of an item that is there already"
         if stage == "committed":
-            last = self.order[-1] if self.order else None
-            answering = any(
-                not response.outside for response in self.running
-            )  # nobody published which is right
-            assert answering or event["previous_item_id"] == last, (
-                "committed after another than the last item"
-            )
+            previous, last = event["previous_item_id"], self.order[-1] if self.order else None
+            answering = any(not response.outside for response in self.running)
+            if answering:  # nobody published whether the answer's own items count
+                assert previous in (None, *self.order), "committed after an item nobody was told of"
+            else:
+                assert previous == last, "committed after another than the last item"
+        if stage == "speech_started":
+            self.open_speech = item_id
         if stage == "speech_stopped":
             started = next(
                 e for e in reversed(self.heard) if e["type"] == "input_audio_buffer.speech_started"
@@ -279,6 +289,9 @@ class Witness:
         assert all(part.closed for part in item.parts.values()), "an item is done with a part open"
         assert body["type"] == item.type
         assert body["status"] in ("completed", "incomplete"), f"an item ends as {body['status']}"
+        for said in _said(item):
+            cut = self.whole is not None and said not in self.whole
+            assert not cut or body["status"] == "incomplete", f"{said!r} is not all, and the item completed"
         if item.type == "function_call":
             parts = item.parts.values()
             said = "".join(x for p in parts for x in p.deltas.get("response.function_call_arguments", ()))
@@ -312,6 +325,12 @@ class Witness:
         else:
             assert body["status_details"]["type"] == body["status"]
         response.done = body
+
+
+def _said(item: Item) -> Iterator[str]:
+    for part in item.parts.values():
+        for stream in part.deltas.keys() & _WORDS.keys():
+            yield "".join(part.deltas[stream])
 
 
 def name_of(event: Json) -> Any:

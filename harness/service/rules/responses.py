@@ -32,6 +32,12 @@ _LIMITS = {"requests": 20_000, "tokens": 15_000_000}
     source="tleyden/arty#81, livekit/agents#6818: neither response.created nor response.done follows",
 )
 @rule(
+    "responses.create.ending",
+    "a response that is being cancelled is active until its response.done: a new one is refused till then",
+    evidence=Evidence.ASSUMED,
+    source="the error's own words, `wait until the response is finished`; of the time between is no frame",
+)
+@rule(
     "responses.create.transcription",
     "a transcription session answers nothing, and says nothing to being asked",
     evidence=Evidence.ASSUMED,
@@ -51,6 +57,12 @@ def create(service: Service, event: Json) -> None:
     "a cancel ends the response it names, or else that of the conversation; with none it is refused",
     evidence=Evidence.DOCUMENTED,
     source=f"{TYPES}: ResponseCancelEvent",
+)
+@rule(
+    "responses.cancel.twice",
+    "a second cancel of a response that is being cancelled finds none active",
+    evidence=Evidence.ASSUMED,
+    source="no frame published",
 )
 def cancel(service: Service, event: Json) -> None:
     run = service.running.get(event.get("response_id") or service.active or "")
