@@ -122,7 +122,22 @@ def is_lost(record: CaseRecord, path: str, value: Any, actual: Any) -> bool:
     capabilities = record.observed.capabilities
     if value is MISSING or (capabilities and capabilities.reason_it_cannot(path, value)):
         return False
+    if path == "instructions" and not str(value or "").strip() and actual in _first_instructions(record):
+        return False
     return not _holds(capabilities.expressible(path, value) if capabilities else value, actual)
+
+
+def _first_instructions(record: CaseRecord) -> list[str]:
+    """What each session began with: empty instructions bring that back, as captures of GA show.
+
+    So whether a client sent them or left them away, the session is the same.
+    """
+    return [
+        event["session"].get("instructions")
+        for entry in record.exchange.server_entries()
+        for event in entry.canonical
+        if event["type"] == "session.created"
+    ]
 
 
 def _refused_updates(record: CaseRecord) -> tuple[bool, bool]:

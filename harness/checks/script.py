@@ -26,7 +26,7 @@ _AWAITED = (
 )
 """What an answer waits for; the rest of a script is judged by its effects."""
 
-_LAST_LINES = 12
+_LAST_LINES = 8
 
 
 @check("script.finished", "the implementation went through the whole scenario")

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from harness.dialects import Dialect
 from harness.dialects.model import DEPLOYMENT
 from harness.drivers import DriverHost
-from harness.messages import Json
+from harness.messages import MISSING, Json, get_path
+from harness.observations import Capabilities
 from harness.scenario import Intent, Plan, Scenario
 from harness.server import RealtimeServer
 
@@ -34,6 +35,8 @@ COMING_BACK = 0.5
 
 CLOSING = 10.0
 """Seconds an implementation has to hang up."""
+
+_IDLE_TIMEOUT = "audio.input.turn_detection.idle_timeout_ms"
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Drive:
                 continue
             if intent.kind not in capabilities.intents:
                 return (intent.kind,)
+            if intent.silence and self._never_times_out(capabilities):
+                return ("ask for an idle timeout",)
             if intent.kind != "reconnect" and await self._left_alone():
                 return (intent.kind,)
             following = self.plan.intents[number] if number < len(self.plan.intents) else None
@@ -112,6 +117,11 @@ class Drive:
                     self._hung(f"did not finish {intent.kind!r} within {self.patience:g} s of silence")
                 return (intent.kind,)
         return ()
+
+    def _never_times_out(self, capabilities: Capabilities) -> bool:
+        """Whether the user's silence is to be answered and the framework cannot ask for that."""
+        wanted = get_path(self.plan.session, _IDLE_TIMEOUT)
+        return wanted is not MISSING and capabilities.reason_it_cannot(_IDLE_TIMEOUT, wanted) is not None
 
     async def _over(self, turn: _Turn) -> bool:
         """Waits until a turn is over: its answers given and the wire quiet, or the driver done with it."""

@@ -111,19 +111,3 @@ class Exchange:
 
     def server_entries(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.side is Side.SERVER]
-
-    def script(self, last: int = 12) -> str:
-        """The last messages, one a line, for people."""
-        shown = self.entries[-last:]
-        lines = (
-            [f"  … {len(self.entries) - len(shown)} messages before"]
-            if len(shown) < len(self.entries)
-            else []
-        )
-        for entry in shown:
-            arrow = ">>" if entry.side is Side.CLIENT else "<<"
-            name = entry.event["type"] if entry.event else f"(no event) {entry.raw!r:.60}"
-            mark = f" [{entry.origin}]" if entry.origin not in (None, Origin.RECORDED) else ""
-            refused = f" REFUSED: {entry.refusals[0].path}" if entry.refusals else ""
-            lines.append(f"  {arrow} {name}{mark}{refused}")
-        return "\n".join(lines)

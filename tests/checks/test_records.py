@@ -106,6 +106,27 @@ def test_nobody_who_cannot_see_interruptions_is_failed_for_one() -> None:
     assert outcome(made, "surfaced.interruption")[0] == "not-applicable"
 
 
+# The session.
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held", "word"),
+    [
+        ("", "You are a stock prompt.", "pass"),
+        ("", "", "pass"),
+        ("", "Be a parrot.", "finding"),
+        ("Be brief.", "You are a stock prompt.", "finding"),
+    ],
+)
+def test_empty_instructions_bring_the_stock_prompt_back(wanted: str, held: str, word: str) -> None:
+    """Seen in both captures of history seeding, on GA."""
+    began = server("session.created", session={"instructions": "You are a stock prompt."})
+    made = record("text-turn", began, client("session.update", session={"instructions": wanted}))
+    made.exchange.session = {"instructions": held}
+    plan = replace(made.plan, session={"instructions": wanted})
+    assert outcome(replace(made, plan=plan), "session.lost")[0] == word
+
+
 # Failures and losses.
 
 

@@ -15,7 +15,7 @@ from tests.report.made import finding, result
 from tests.talk import BOTH
 
 LOST = KnownFailure("shim/azure-v1/text-turn", "fail", ("session.lost",))
-KNOWN = Baseline({LOST.case: LOST})
+KNOWN = Baseline({LOST.case: (LOST,)})
 
 FAILED = result(finding("session.lost"))
 PASSED = result()
@@ -53,7 +53,7 @@ def test_the_exit_code_says_what_a_run_comes_to(run: Run, code: int) -> None:
 
 
 def test_a_harness_error_that_is_known_is_still_an_error() -> None:
-    known = Baseline({LOST.case: KnownFailure(LOST.case, "harness-error", ())})
+    known = Baseline({LOST.case: (KnownFailure(LOST.case, "harness-error", ()),)})
     assert run_of(OURS, baseline=known).end().exit == 2
 
 

@@ -62,6 +62,8 @@ ANSWER_SECONDS = 4.0
 FOLLOW_UP_SECONDS = 1.5
 """Quiet after which an answer to a tool's result is not waited for any longer."""
 ERROR_SECONDS = 0.3
+DEAF_SECONDS = 0.5
+"""Quiet after which nothing more surfaces of what was read before the service stopped reading."""
 END_SECONDS = 2.5
 CANCEL_SECONDS = 1.5
 
@@ -326,7 +328,14 @@ class PipecatDriver(Driver):
     async def _answered(self) -> None:
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline and not self.surface.turn.over() and not self.running.done():
+            if self._deaf() and time.monotonic() - self.surface.turn.last_sign >= DEAF_SECONDS:
+                return
             await asyncio.sleep(0.01)
+
+    def _deaf(self) -> bool:
+        """Whether the service reads no more: after an error, and where the socket closed."""
+        reading = getattr(self.service, "_receive_task", None)
+        return reading is not None and reading.done()
 
     async def close(self) -> None:
         await self.task.queue_frame(EndFrame())

@@ -160,6 +160,10 @@ class CannotVoice(ReferenceDriver):
         await super().start(Start(start.endpoint, start.dialect, session, start.tools, start.factory))
 
 
+class CannotTimeOut(ReferenceDriver):
+    cannot = (("session.audio.input.turn_detection.idle_timeout_ms", "the framework has no such field"),)
+
+
 class LosesLater(RealtimeClient):
     async def answer(self, calls: list[Any]) -> None:
         lost = {"instructions": "Be a parrot.", "output_modalities": ["text"]}
@@ -215,6 +219,7 @@ DRIVERS: dict[str, type[ReferenceDriver]] = {
     "cannot-say": CannotSay,
     "sees-nothing": SeesNothing,
     "cannot-voice": CannotVoice,
+    "cannot-time-out": CannotTimeOut,
 }
 
 
