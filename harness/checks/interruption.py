@@ -26,12 +26,16 @@ _TOLERANCE = 0.1
 """Seconds, and the share, by which resampling may change a duration."""
 
 
+def _spoken_over(record: CaseRecord) -> list[Served]:
+    """What the user spoke over while there was something to hear of it; written answers do not play."""
+    return [answer for answer in served_answers(record) if answer.interrupted and answer.audio]
+
+
 @check("surfaced.interruption", "an answer the user speaks over stops for the user")
 def interruption(record: CaseRecord) -> Iterator[Finding]:
-    answers = served_answers(record)
-    cut = [answer for answer in answers if answer.interrupted]
+    cut = _spoken_over(record)
     if not cut:
-        raise NotApplicable("nobody spoke over an answer")
+        raise NotApplicable("nobody spoke over an answer that was heard")
     if not record.observed.sees("interruption"):
         raise NotApplicable("the driver cannot see interruptions")
     if not record.observed.interruptions:
@@ -43,7 +47,7 @@ def interruption(record: CaseRecord) -> Iterator[Finding]:
             "none",
         )
         return
-    if not record.observed.sees("audio") or not cut[0].audio:
+    if not record.observed.sees("audio"):
         return
     # Some tell of one whenever the user begins to speak: the last is the one that counts.
     after = record.observed.audio_seconds - record.observed.heard_before[-1]
@@ -92,7 +96,7 @@ def _finding(record: CaseRecord, cut: Served, message: str, expected: str, actua
     )
 
 
-@check("order.truncate", "after a barge-in the right item is cut, where the user stopped hearing it")
+@check("order.truncate", "after a barge-in the right item is cut, to no more than was sent of it")
 def truncate(record: CaseRecord) -> Iterator[Finding]:
     sent = [
         (entry, event)
@@ -101,7 +105,7 @@ def truncate(record: CaseRecord) -> Iterator[Finding]:
         for event in entry.canonical
         if event["type"] == "conversation.item.truncate"
     ]
-    cut = [answer for answer in served_answers(record) if answer.interrupted and answer.audio]
+    cut = _spoken_over(record)
     if not cut and not sent:
         raise NotApplicable("nobody spoke over an answer, and no item was cut")
     refused = list(refused_by_state(record, "order.truncate"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
 from harness.cassette import Cassette, load_cassette
@@ -73,7 +74,7 @@ def _check(path: Path) -> str:
     if isinstance(value, dict) and "baseline" in value:
         baseline = load_baseline(path)
         codes = {check.code for check in all_checks()}
-        for entry in baseline.known.values():
+        for entry in chain.from_iterable(baseline.known.values()):
             for code in sorted(set(entry.findings) - codes):
                 raise BaselineFault(
                     str(path), f"{entry.case}: there is no check {code!r}", hint="docs/checks.md"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
-from array import array
 from dataclasses import replace
 from typing import Any
 
@@ -67,13 +65,15 @@ def b64(pcm: bytes) -> str:
     return base64.b64encode(pcm).decode("ascii")
 
 
-def cut_answer() -> list[tuple[Side, Json]]:
+def cut_answer(*, spoken: bool = True, reason: str = "turn_detected") -> list[tuple[Side, Json]]:
     at = {"response_id": "resp_1", "item_id": "item_1"}
-    details = {"type": "cancelled", "reason": "turn_detected"}
+    details = {"type": "cancelled", "reason": reason}
+    said = server("response.output_audio.delta", delta=b64(bytes(48_000)), **at)
+    written = server("response.output_text.delta", delta="It is", **at)
     return [
         server("response.created", response={"id": "resp_1", "conversation_id": "conv"}),
         server("response.output_item.added", response_id="resp_1", item={"id": "item_1", "type": "message"}),
-        server("response.output_audio.delta", delta=b64(bytes(48_000)), **at),
+        said if spoken else written,
         server("input_audio_buffer.speech_started", item_id="item_2"),
         server("response.done", response={"id": "resp_1", "status": "cancelled", "status_details": details}),
     ]
@@ -88,6 +88,46 @@ def test_cutting_another_item_than_the_one_that_was_heard_fails() -> None:
     word, (finding,) = outcome(record("interruption", *cut_answer(), wrong), "order.truncate")
     assert (word, str(finding.severity), finding.actual) == ("finding", "fail", "item_0")
     assert outcome(record("interruption", *cut_answer(), right), "order.truncate") == ("pass", [])
+
+
+BARGE_IN = ("order.truncate", "surfaced.interruption")
+
+
+def interrupted(*more: tuple[Side, Json], **how: Any) -> dict[str, str]:
+    made = record("interruption", *cut_answer(**how), *more)
+    if how.get("spoken", True):
+        made.observed.note({"kind": "audio", "rate": 24_000, "audio": b64(bytes(24_000))})
+        made.observed.note({"kind": "interruption"})
+    return {code: outcome(made, code)[0] for code in BARGE_IN}
+
+
+def truncation(ms: int, item: str = "item_1") -> tuple[Side, Json]:
+    return client("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=ms)
+
+
+@pytest.mark.parametrize("ms", [0, 500, 1000])
+def test_who_cuts_at_what_was_played_is_right(ms: int) -> None:
+    assert interrupted(truncation(ms)) == dict.fromkeys(BARGE_IN, "pass")
+
+
+def test_who_writes_has_nothing_to_stop_or_to_cut() -> None:
+    assert interrupted(spoken=False) == dict.fromkeys(BARGE_IN, "not-applicable")
+
+
+def test_who_cancels_the_answer_by_hand_need_tell_of_no_interruption() -> None:
+    cancel = client("response.cancel")
+    found = interrupted(cancel, reason="client_cancelled")
+    assert found == dict.fromkeys(BARGE_IN, "not-applicable")
+    found = interrupted(cancel, truncation(500), reason="client_cancelled")
+    assert found == {"order.truncate": "pass", "surfaced.interruption": "not-applicable"}
+
+
+def test_who_sees_no_audio_need_not_say_how_much_was_heard() -> None:
+    made = record("interruption", *cut_answer())
+    assert outcome(made, "order.truncate")[0] == "finding"
+    assert made.observed.capabilities is not None
+    made.observed.capabilities = replace(made.observed.capabilities, observes=frozenset({"interruption"}))
+    assert outcome(made, "order.truncate")[0] == "pass"
 
 
 def test_what_surfaces_of_a_cut_answer_before_the_interruption_is_in_order() -> None:
@@ -179,60 +219,6 @@ def test_a_refused_handshake_is_heard_of_or_tried_again() -> None:
     assert outcome(tried, "handshake.refused-surfaced")[0] == "pass"
     silent.observed.errors.append("HTTP 429")
     assert outcome(silent, "handshake.refused-surfaced")[0] == "pass"
-
-
-# The user's own speech.
-
-
-def _sine(seconds: float, size: int = 8000) -> bytes:
-    return array("h", (int(size * math.sin(n / 8)) for n in range(int(24_000 * seconds)))).tobytes()
-
-
-def _mu_law(pcm: bytes) -> bytes:
-    """Every third sample, encoded by the search for the nearest code: slow, and not the table under test."""
-    from harness.checks.speech import _g711
-
-    codes = _g711("audio/pcmu")
-    nearest: dict[int, int] = {}
-    samples = array("h", pcm)[::3]
-    for sample in samples:
-        nearest.setdefault(sample, min(range(256), key=lambda code: abs(codes[code] - sample)))
-    return bytes(nearest[sample] for sample in samples)
-
-
-def heard(pcm: bytes, kind: str = "audio/pcm") -> str:
-    session = {"audio": {"input": {"format": {"type": kind}}}}
-    made = record(
-        "audio-turn",
-        client("session.update", session=session),
-        server("session.updated", session=session),
-        *(
-            client("input_audio_buffer.append", audio=b64(pcm[at : at + 4800]))
-            for at in range(0, len(pcm), 4800)
-        ),
-    )
-    intents = tuple(
-        replace(intent, fields=tuple({**dict(intent.fields), "audio": b64(_sine(1.0))}.items()))
-        for intent in made.plan.intents
-    )
-    return outcome(replace(made, plan=replace(made.plan, intents=intents)), "input.audio")[0]
-
-
-def test_speech_that_arrives_whole_passes_in_whatever_silence_and_format() -> None:
-    pcm = _sine(1.0)
-    assert heard(pcm) == "pass"
-    assert heard(bytes(24_000) + pcm + bytes(48_000)) == "pass"
-    assert heard(_mu_law(pcm), "audio/pcmu") == "pass"
-    assert heard(_sine(1.0, 6500)) == "pass", "a resampler may change the level a little"
-
-
-@pytest.mark.parametrize(
-    "pcm",
-    [b"", bytes(48_000), _sine(0.5), _sine(1.6), _sine(1.0, 2000), _sine(1.0)[1:] + b"\0"],
-    ids=["none", "silence", "half", "too long", "too soft", "bytes shifted"],
-)
-def test_speech_that_arrives_otherwise_is_found(pcm: bytes) -> None:
-    assert heard(pcm) == "finding"
 
 
 # The script.
