@@ -123,7 +123,7 @@ def test_who_cancels_the_answer_by_hand_need_tell_of_no_interruption() -> None:
 
 
 def test_who_sees_no_audio_need_not_say_how_much_was_heard() -> None:
-    made = record("interruption", *cut_answer())
+    made = record("interruption", client("session.update", session={}), *cut_answer())
     assert outcome(made, "order.truncate")[0] == "finding"
     assert made.observed.capabilities is not None
     made.observed.capabilities = replace(made.observed.capabilities, observes=frozenset({"interruption"}))
