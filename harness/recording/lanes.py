@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.messages import Json
+from harness.messages import MISSING, Json, get_path
 from harness.recording.model import AUDIO_SHARE, Barrier, Line, RecordedAnswer, without_event_ids
 
 _NEEDED = ("conversation.item.create", "input_audio_buffer.commit", "response.create")
@@ -102,24 +102,30 @@ def item_id(event: Json) -> str:
     return id_
 
 
-_TEXTS = {
-    "response.output_text.delta": ("item_id", "delta"),
-    "response.output_audio_transcript.delta": ("item_id", "delta"),
-    "response.function_call_arguments.delta": ("item_id", "delta"),
-    "response.output_audio.delta": ("item_id", "delta"),
-}
+_DELTAS = frozenset(
+    {
+        "response.output_text.delta",
+        "response.output_audio_transcript.delta",
+        "response.function_call_arguments.delta",
+        "response.output_audio.delta",
+    }
+)
 
 
 def whole(line: Line) -> Line:
     """The line, where it has what playing it takes; raises KeyError or TypeError where it has not."""
     event = line.event
     type_ = event["type"]
-    for name in _TEXTS.get(type_, ()):
-        if not isinstance(event[name], str):
-            raise TypeError(f"{name} is no text")
+    if type_ in _DELTAS and not (isinstance(event["delta"], str) and isinstance(event["item_id"], str)):
+        raise TypeError("a delta, or its item_id, that is no text")
+    if type_ == "response.done":
+        _whole_end(event["response"])
     if "item" in event:
         item = event["item"]
         item_id(event)
+        content = item.get("content") or []
+        if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+            raise TypeError("content is no list of parts")
         if item["type"] == "function_call" and not isinstance(item["call_id"], str):
             raise TypeError("call_id is no text")
     if type_ == "response.content_part.added" and not isinstance(event["part"], dict):
@@ -128,3 +134,38 @@ def whole(line: Line) -> Line:
         raise TypeError("item_id is no text")
     hash(event.get("content_index"))
     return line
+
+
+def _whole_end(response: Json) -> None:
+    for name in ("usage", "status_details"):
+        if response.get(name) is not None:
+            _object(response, name)
+    if not isinstance(response.get("output") or [], list):
+        raise TypeError("output is no list")
+    used = (response.get("usage") or {}).get("total_tokens")
+    if used is not None and not isinstance(used, (int, float)):
+        raise TypeError("usage.total_tokens is no number")
+
+
+_HALVES = ("audio", "audio.input", "audio.output")
+
+_LEAVES = (
+    "audio.input.format",
+    "audio.input.transcription",
+    "audio.input.turn_detection",
+    "audio.output.format",
+)
+
+
+def whole_session(session: Json) -> Json:
+    """The session, where what it holds has the shape that a session has; else raises TypeError."""
+    for path in (*_HALVES, *_LEAVES):
+        value = get_path(session, path)
+        if value is not MISSING and not (value is None and path in _LEAVES):
+            _object({path: value}, path)
+    return session
+
+
+def _object(holder: Json, name: str) -> None:
+    if not isinstance(holder[name], dict):
+        raise TypeError(f"{name} is no object")

@@ -17,7 +17,7 @@ from harness.dialects import Dialect
 from harness.exceptions import CassetteFault
 from harness.messages import Json, Side, decode_audio
 from harness.recording.hearing import Hearing
-from harness.recording.lanes import OpenAnswer, Since, part_of, whole
+from harness.recording.lanes import OpenAnswer, Since, part_of, whole, whole_session
 from harness.recording.model import (
     Barrier,
     Line,
@@ -77,7 +77,7 @@ def read_recording(cassette: Cassette, dialect: Dialect) -> Recording:
             continue
         try:
             reader.take(interaction.t, interaction.side, interaction.event)
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
             if interaction.side is Side.CLIENT:
                 continue  # what a client sent may be wrong, and then nothing came of it
             # A cassette is a file like any other: what a lane cannot do without may be missing in it.
@@ -203,7 +203,7 @@ class _Reader:
                 answer.lines.append(whole(line))
 
     def _said(self, line: Line, answered: Json | None = None) -> Session:
-        before, self._session = self._session, line.event["session"]
+        before, self._session = self._session, whole_session(line.event["session"])
         update = (answered or {}).get("session")
         update = update if isinstance(update, dict) else None
         return Session(line.event, line.wire or line.event, update, before)

@@ -227,6 +227,6 @@ def without_transcript(item: Json) -> Json:
     """An item without the words of what was spoken."""
     content = [
         {**part, "transcript": None} if part.get("type") == "output_audio" else part
-        for part in item.get("content", ())
+        for part in item.get("content") or ()
     ]
     return {**item, "content": content}
