@@ -144,7 +144,8 @@ def _href(target: str | None) -> str | None:
 def _pretty(value: Any) -> str:
     """JSON for people; a script or a log reads as the lines it has."""
     lines = value.splitlines() if isinstance(value, str) else value
-    if isinstance(lines, list) and len(lines) > 1 and all(map(_reads_as_line, lines)):
+    several = isinstance(value, list) or (isinstance(lines, list) and len(lines) > 1)
+    if several and lines and all(map(_reads_as_line, lines)):
         return "\n".join(lines)
     return json.dumps(value, indent=2, ensure_ascii=False)
 

@@ -11,7 +11,7 @@ from harness.findings import Finding, Severity, Verdict
 from harness.messages import Json
 from harness.observations import Observed
 from harness.redaction import Redactor
-from harness.service import Entry, Exchange, Handshake
+from harness.service import Ending, Entry, Exchange, Handshake
 
 _LONG = 160
 """Base64 strings longer than this are replaced by their size."""
@@ -61,6 +61,8 @@ class CaseResult:
     faults: tuple[CaseFault, ...] = ()
     handshakes: tuple[Handshake, ...] = ()
     """Every attempt to connect, in order."""
+    endings: tuple[Ending | None, ...] = ()
+    """Of each connection that is judged: how the service ended it, where it did."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -100,6 +102,11 @@ def case_line(result: CaseResult, *, known: bool, redactor: Redactor) -> Json:
             for code, outcome, note in result.checks
         ],
         "handshakes": [_handshake(handshake) for handshake in result.handshakes],
+        "endings": [
+            {"connection": number, "code": ending.code, "reason": ending.reason}
+            for number, ending in enumerate(result.endings, 1)
+            if ending is not None
+        ],
         "wire": [_message(entry) for entry in result.exchange.entries],
         "surfaced": result.observed.to_json(),
         "log": [asdict(entry) for entry in result.observed.log],

@@ -18,7 +18,7 @@ from harness.checks import CaseRecord, judge
 from harness.dialects import Dialect, Evidence
 from harness.drivers import DriverHost, Implementation
 from harness.faults import Fault, FaultLine, parse_fault
-from harness.findings import Basis
+from harness.findings import Basis, Verdict
 from harness.messages import Json
 from harness.report import CaseFault, CaseId, CaseResult
 from harness.runner.connections import Cassettes
@@ -141,7 +141,13 @@ async def run_case(
     result = _result(plan, record, time.monotonic() - began)
     struck = tuple(map(str, faults.struck))
     asked = tuple(CaseFault(str(f), f not in plan.faults, str(f) in struck) for f in plan.every_fault)
-    return without_key(replace(result, faults=asked), key)
+    return without_key(replace(result, faults=asked, reason=result.reason + _untried(result, asked)), key)
+
+
+def _untried(result: CaseResult, faults: tuple[CaseFault, ...]) -> str:
+    """What a pass says nothing of: faults whose time never came."""
+    never = [fault.text for fault in faults if not fault.struck]
+    return f"; never came up: {', '.join(never)}" if never and result.verdict is Verdict.PASS else ""
 
 
 def _result(plan: CasePlan, record: CaseRecord, seconds: float) -> CaseResult:
@@ -164,6 +170,7 @@ def _result(plan: CasePlan, record: CaseRecord, seconds: float) -> CaseResult:
         seconds=seconds,
         reproduce=plan.reproduce,
         handshakes=record.handshakes,
+        endings=record.endings,
     )
 
 

@@ -45,7 +45,8 @@ def verdict_and_reason(
     if record.played and not seen:
         return Verdict.NOT_PROVEN, "the wire is right, but the driver sees nothing of what surfaced"
     what = ", ".join(code.removeprefix("surfaced.") for code in seen)
-    return verdict, f"{len(record.played)} answer(s) of the cassette played; surfaced as sent: {what}"
+    answers = "1 answer" if len(record.played) == 1 else f"{len(record.played)} answers"
+    return verdict, f"{answers} of the cassette played; surfaced as sent: {what}"
 
 
 def _unable(record: CaseRecord) -> str | None:

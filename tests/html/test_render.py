@@ -333,14 +333,20 @@ def test_the_fault_behind_a_message_or_a_handshake_is_named() -> None:
 def test_a_further_connection_begins_with_a_mark_and_faults_in_force_are_named() -> None:
     line = case_line("fail")
     line["wire"][-1]["connection"] = 2
+    line["endings"] = [
+        {"connection": 1, "code": None, "reason": ""},
+        {"connection": 2, "code": 1001, "reason": "session_expired"},
+    ]
     line["faults"] = [
         {"fault": "drop:answer=1", "of_scenario": True, "struck": True},
         {"fault": "stall:nth=9", "of_scenario": False, "struck": False},
     ]
     words = Reader(page_of(line)).words
     assert words.count("Connection 2") == 1
+    dropped, again = words.index("dropped, without a close"), words.index("Connection 2")
+    assert dropped < again < words.index("The service closed the connection: 1001 session_expired")
     assert "Fault drop:answer=1 of the scenario." in words
-    assert "Fault stall:nth=9 asked for; it changed nothing." in words
+    assert "Fault stall:nth=9 asked for; it changed nothing , so this case says nothing of it." in words
     assert re.search(r"Of \d+ messages? of the service, .*modelled", words)
 
 

@@ -33,9 +33,7 @@ async def test_a_result_says_what_ran_against_what_and_how_to_run_it_again() -> 
         "cassette": f"{PREVIEW}/tool-call-round",
         "sha256": hashlib.sha256(lines.encode()).hexdigest(),
     }
-    assert (
-        result.reason == "2 answer(s) of the cassette played; surfaced as sent: audio, tool-call, transcript"
-    )
+    assert result.reason == "2 answers of the cassette played; surfaced as sent: audio, tool-call, transcript"
     assert (result.exchange.close_by, result.exchange.close_code) == ("client", 1000)
     assert 0 < result.seconds < 10
 
@@ -134,7 +132,7 @@ async def test_a_program_that_is_not_there_is_a_failure_of_that_program() -> Non
 async def test_a_case_in_which_the_scenario_was_not_played_is_no_pass(word: str) -> None:
     result = await run(case(word, GA, "tool-call-round"))
     assert result.verdict in (Verdict.FAIL, Verdict.NOT_PROVEN)
-    assert "answer(s) of the cassette played" not in result.reason
+    assert "of the cassette played" not in result.reason
 
 
 async def test_the_key_of_a_case_stands_nowhere_in_its_result() -> None:

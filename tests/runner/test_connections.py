@@ -12,7 +12,7 @@ from harness.playback import Playback
 from harness.runner.case import NO_FAULT
 from harness.runner.connections import Cassettes, join
 from harness.server import Connection, Opening
-from harness.service import Entry, Exchange, Handshake, Origin, ResponseStart
+from harness.service import Ending, Entry, Exchange, Handshake, Origin, ResponseStart
 from harness.service.pace import Pace
 from tests.cases import case, cassettes, found, run
 from tests.talk import GA, PREVIEW
@@ -96,6 +96,9 @@ async def test_which_fault_struck_stands_in_the_result() -> None:
         ("drop", True, True),
         ("stall", False, False),
     ]
+    assert result.verdict is Verdict.PASS
+    assert result.reason.endswith("; never came up: stall:nth=900")
+    assert result.endings == (Ending(None),)
 
 
 @pytest.mark.parametrize("name", ["text-turn", "reconnect"])

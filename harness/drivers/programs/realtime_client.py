@@ -275,7 +275,7 @@ class RealtimeClient:
                 await self._hear(event)
         except ConnectionClosed:
             if not self._hanging_up and socket.close_code != 1000:
-                message = f"the connection was lost: {socket.close_code} {socket.close_reason}"
+                message = f"the connection was lost: {socket.close_code} {socket.close_reason}".rstrip()
                 self.surface("error", message=message, code=str(socket.close_code))
         except Exception as failure:  # whatever it is, the user has to hear of it
             trace = failure.__traceback__
