@@ -292,6 +292,31 @@ def test_a_turn_is_written_down_where_that_was_asked_for(dialect: str) -> None:
     assert completed["item_id"] == events[0]["item_id"]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "model", "deltas"),
+    [
+        ("azure-v1", "gpt-realtime-whisper", [" Hello", " there", "."]),
+        ("azure-v1", "whisper-1", ["Hello there."]),
+        ("azure-voice-live", "whisper-1", ["Hello there."]),
+        ("azure-2024-10-01-preview", "gpt-4o-transcribe", []),
+    ],
+)
+def test_the_words_come_in_deltas_first_as_captured(dialect: str, model: str, deltas: list[str]) -> None:
+    session = talk(dialect, [Text("Hi.")], heard=["Hello there."])
+    asked = {"model": model}
+    session.update(
+        nested={"audio": {"input": {"transcription": asked}}}, flat={"input_audio_transcription": asked}
+    )
+    events = session.speak(TURN)
+    said = [event for event in events if "input_audio_transcription" in event["type"]]
+    assert [event["delta"] for event in said[:-1]] == deltas
+    assert said[-1]["transcript"] == "Hello there."
+    assert {event["item_id"] for event in said} == {events[0]["item_id"]}
+    assert all(len(one["delta"] + one["obfuscation"]) == 16 for one in said[:-1] if "obfuscation" in one)
+    if "usage" in said[-1]:
+        assert said[-1]["usage"] == {"type": "duration", "seconds": 2}
+
+
 @both
 def test_a_turn_that_cannot_be_written_down_says_why_and_is_answered(dialect: str) -> None:
     failure = Failure("server_error", "DeploymentNotFound", "No such deployment.")

@@ -159,7 +159,7 @@ def test_a_transcription_session_hears_turns_and_answers_nothing(dialect: str) -
     prefix = "session" if session.ga else "transcription_session"
     assert types(session.heard) == [f"{prefix}.created"]
     assert types(asked_to_transcribe(session)) == [f"{prefix}.updated"]
-    events = session.speak(TURN)
+    events = [event for event in session.speak(TURN) if not event["type"].endswith("transcription.delta")]
     item = ["conversation.item.added", "conversation.item.done"]
     assert types(events) == [
         "input_audio_buffer.speech_started",

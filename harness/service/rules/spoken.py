@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.dialects import Evidence
 from harness.messages import Json, get_path
 from harness.scenario import Failure
-from harness.service.durations import TRANSCRIBING
+from harness.service.answers import tokens
+from harness.service.durations import STEP, TRANSCRIBING
 from harness.service.exchange import Origin
 from harness.service.registry import CAPTURES, rule
 from harness.service.supply import Supplied
 
 if TYPE_CHECKING:
     from harness.service.model import Service
+
+_AT_ONCE = "whisper-1"
+"""The transcription model that has all words at once."""
 
 
 @rule(
@@ -53,6 +58,19 @@ def transcribe(service: Service, item_id: str, ms: float) -> None:
     source=f"{CAPTURES}: before, amid and after the answer's events",
 )
 @rule(
+    "speech.transcription.deltas",
+    "the words come in deltas first, whose sum begins with a space; from `whisper-1` they come as one "
+    "delta; a dialect of which nobody showed or documented the delta has none",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: gpt-realtime-whisper 2 of 2, whisper-1 on Voice Live 1 of 1",
+)
+@rule(
+    "speech.transcription.seconds",
+    "a transcription costs whole seconds, rounded up, where the dialect says what it costs",
+    evidence=Evidence.RECORDED,
+    source=f"{CAPTURES}: 3 for 2.7 and for 2.8 s of speech; that it is rounded up is assumed",
+)
+@rule(
     "speech.transcription.failed",
     "a transcription that fails says why in an event of its own; the answer still comes",
     evidence=Evidence.RECORDED,
@@ -69,10 +87,22 @@ def transcribed(service: Service, item_id: str, ms: float) -> Iterator[Supplied]
         error = {"type": said.type, "code": said.code, "message": said.message, "param": None}
         yield Supplied(TRANSCRIBING, {"type": f"{name}.failed", **place, "error": error})
         return
+    for index, token in enumerate(_deltas(service, f"{name}.delta", said)):
+        padding = {"obfuscation": service.mint.characters(max(16 - len(token), 0))}
+        event = {"type": f"{name}.delta", **place, "delta": token, **padding}
+        yield Supplied(min(TRANSCRIBING / 2 + index * STEP, TRANSCRIBING), event)
     completed = {"type": f"{name}.completed", **place, "transcript": said, **_usage(service, ms)}
     yield Supplied(TRANSCRIBING, completed)
 
 
+def _deltas(service: Service, name: str, said: str) -> list[str]:
+    event = service.dialect.server.events.get(name)
+    if not said or event is None or event.fact.evidence not in (Evidence.RECORDED, Evidence.DOCUMENTED):
+        return []
+    at_once = get_path(service.session, "audio.input.transcription.model") == _AT_ONCE
+    return [said] if at_once else tokens(f" {said}")
+
+
 def _usage(service: Service, ms: float) -> Json:
-    cost = {"usage": {"type": "duration", "seconds": round(ms / 1000, 3)}}
+    cost = {"usage": {"type": "duration", "seconds": math.ceil(ms / 1000)}}
     return cost if service.dialect.service.transcription_usage else {}
