@@ -120,7 +120,7 @@ def test_a_turn_of_speech_says_where_its_sound_begins() -> None:
     assert str(answer.barrier) == "1 turn(s) of speech"
     (heard,) = recording.transcriptions
     assert heard is not None
-    assert [line.event["type"].rpartition(".")[2] for line in heard.lines] == ["completed"]
+    assert [line.event["type"].rpartition(".")[2] for line in heard.lines] == ["delta", "completed"]
 
 
 def test_a_cut_answer_is_what_was_said_before_the_cut() -> None:

@@ -9,15 +9,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from harness.audio import bytes_per_ms, format_of
 from harness.cli.plain import plain
 from harness.messages import Json, Side, decode_audio
-from harness.recording import input_bytes_per_ms
 from harness.service import Entry
 
 MOST = 160
 """Characters of one value."""
-
-_OUTPUT_BYTES_PER_MS = 48
 
 STREAMS = {
     "input_audio_buffer.append": "audio",
@@ -98,7 +96,7 @@ def streamed(type_: str, pieces: list[Any], session: Json) -> str:
     if type_ not in _SOUNDS:
         return quoted("".join(piece for piece in pieces if isinstance(piece, str)))
     size = sum(len(decode_audio(piece) or b"") for piece in pieces)
-    rate = input_bytes_per_ms(session) if type_ == _SOUNDS[0] else _OUTPUT_BYTES_PER_MS
+    rate = bytes_per_ms(format_of(session, "input" if type_ == _SOUNDS[0] else "output"))
     return f"{size / rate:.0f} ms of audio"
 
 

@@ -21,6 +21,7 @@ import copy
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from harness.audio import format_of
 from harness.cassette import Cassette
 from harness.dialects import Dialect
 from harness.faults import FaultLine
@@ -255,8 +256,7 @@ class Playback(Service):
         detection = get_path(self.session, "audio.input.turn_detection")
         if not self.recording.turns or not isinstance(detection, dict):
             return other
-        format_ = get_path(self.session, "audio.input.format.type")
-        self._hearing.listen(format_ if isinstance(format_, str) else "", self.input.clock_ms, other)
+        self._hearing.listen(format_of(self.session, "input"), self.input.clock_ms, other)
         return self._hearing
 
     def speech_origin(self, type_: str) -> Origin:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.messages import Json, get_path
+from harness.audio import PCM, format_of
+from harness.messages import Json
 from harness.recording.model import Line, Transcription, Turn
 from harness.recording.sound import FRAME_MS, Loudness, Onset
 
@@ -27,7 +28,7 @@ class Hearing:
     def __init__(self) -> None:
         self._stream = bytearray()
         self._loudness = Loudness()
-        self._format: object = None
+        self._format = PCM
         self._frames: list[bool] = []
         self._ms = 0.0
         self._uncommitted_ms = 0.0
@@ -45,9 +46,9 @@ class Hearing:
     # The client.
 
     def append(self, audio: bytes, session: Json) -> None:
-        format_ = get_path(session, "audio.input.format.type")
+        format_ = format_of(session, "input")
         if format_ != self._format:
-            self._format, self._loudness = format_, Loudness(format_ if isinstance(format_, str) else None)
+            self._format, self._loudness = format_, Loudness(format_)
         self._stream += audio
         self._frames += self._loudness.feed(audio)
         ms = len(audio) / self._loudness.bytes_per_ms

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.cassette import Close
-from harness.messages import Json, decode_audio, get_path
+from harness.messages import Json, decode_audio
 from harness.recording.frames import Template
 
 AUDIO_SHARE = 0.8
@@ -284,12 +284,6 @@ class Recording:
     @property
     def sessions_updated(self) -> tuple[Json, ...]:
         return tuple(one.session for one in self.updated)
-
-
-def input_bytes_per_ms(session: Json) -> int:
-    """Bytes in a millisecond of the session's input audio: 24 kHz PCM, or G.711 at 8 kHz."""
-    g711 = get_path(session, "audio.input.format.type") in ("audio/pcmu", "audio/pcma")
-    return 8 if g711 else 48
 
 
 def without_ids(item: Json) -> Json:

@@ -6,8 +6,7 @@ a client begin, so that the one can be laid on the other.
 
 from __future__ import annotations
 
-import sys
-from array import array
+from harness.audio import PCM, bytes_per_ms, loudness
 
 FRAME_MS = 20
 
@@ -15,30 +14,12 @@ LOUD = 200
 """Mean amplitude, of 32768, from which on a frame counts as sound: 44 dB below full scale."""
 
 
-def _mu_law(code: int) -> int:
-    code = ~code & 0xFF
-    return (((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)) - 0x84
-
-
-def _a_law(code: int) -> int:
-    code ^= 0x55
-    exponent, mantissa = code >> 4 & 7, code & 0x0F
-    return (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
-
-
-_LAWS = {
-    "audio/pcmu": tuple(_mu_law(code) for code in range(256)),
-    "audio/pcma": tuple(_a_law(code) for code in range(256)),
-}
-"""Amplitudes without their signs (ITU-T G.711)."""
-
-
 class Loudness:
     """Cuts a stream into frames, however it comes in, and says of each whether it is loud."""
 
-    def __init__(self, format_: str | None = None) -> None:
-        self._law = _LAWS.get(format_ or "")
-        self.bytes_per_ms = 8 if self._law else 48
+    def __init__(self, format_: str = PCM) -> None:
+        self._measure = loudness(format_)
+        self.bytes_per_ms = bytes_per_ms(format_)
         self._size = FRAME_MS * self.bytes_per_ms
         self._rest = b""
 
@@ -47,17 +28,8 @@ class Loudness:
         data = self._rest + audio if self._rest else audio
         whole = len(data) // self._size * self._size
         self._rest = data[whole:]
-        return [self._loud(data[at : at + self._size]) for at in range(0, whole, self._size)]
-
-    def _loud(self, frame: bytes) -> bool:
-        if not any(frame) and self._law is None:
-            return False
-        if self._law is not None:
-            return sum(map(self._law.__getitem__, frame)) >= LOUD * len(frame)
-        samples = array("h", frame)
-        if sys.byteorder == "big":
-            samples.byteswap()
-        return sum(map(abs, samples)) >= LOUD * len(samples)
+        frames = (data[at : at + self._size] for at in range(0, whole, self._size))
+        return [self._measure(frame) >= LOUD for frame in frames]
 
 
 QUIET_FRAMES = 5

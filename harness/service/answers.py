@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from harness.audio import PCM_BYTES_PER_MS, bytes_per_ms, encoded, format_of
 from harness.dialects import Evidence
 from harness.messages import Json
 from harness.scenario import Answer, Call, Cut, Failure, Incomplete, Several, Speech, Text
-from harness.service.audio import PCM_BYTES_PER_MS, bytes_per_ms, encoded, format_of
 from harness.service.effective import response_fields
 from harness.service.ids import IdMint
 from harness.service.registry import CAPTURES, TYPES, rule

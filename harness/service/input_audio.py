@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.audio import PCM_BYTES_PER_MS, bytes_per_ms, format_of
 from harness.dialects import Evidence
 from harness.messages import Json
-from harness.service.audio import PCM_BYTES_PER_MS, bytes_per_ms, format_of
 from harness.service.registry import TYPES, rule
 
 KEPT_BYTES = 15 * 1024 * 1024

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from harness.audio import format_of
 from harness.dialects import Dialect, Refusal, Unproven, judge_client_event
 from harness.exceptions import MessageFault
 from harness.faults import FaultLine
@@ -19,7 +20,6 @@ from harness.messages import MISSING, Json, Side, get_path, parse_event
 from harness.scenario import Answer, Cut, Failure, Text
 from harness.service.agenda import Queued
 from harness.service.answers import answer_events
-from harness.service.audio import format_of
 from harness.service.conversation import Conversation
 from harness.service.durations import STEP
 from harness.service.effective import initial_session

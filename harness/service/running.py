@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.audio import bytes_per_ms, format_of
 from harness.messages import Json, decode_audio
 from harness.service.answers import ResponseFrame
-from harness.service.audio import bytes_per_ms, format_of
 from harness.service.exchange import Origin, ResponseStart
 from harness.service.usage import MS_PER_AUDIO_TOKEN, Cost
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.audio import bytes_per_ms, loudness
 from harness.dialects import Evidence
 from harness.messages import Json
-from harness.service.audio import bytes_per_ms, loudness
 from harness.service.registry import CAPTURES, TYPES, rule
 
 FRAME_MS = 32

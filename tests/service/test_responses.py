@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import harness.drivers
+from harness.audio import encoded, levels
 from harness.messages import Json, Side, get_path
 from harness.scenario import Audio, Call, Cut, Failure, Incomplete, Several, Speech, Text
-from harness.service.audio import encoded, levels
 from harness.translation import Translator
 from tests.talk import BOTH, GA, PREVIEW, Talk, one, only, result_item, talk, types
 

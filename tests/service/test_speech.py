@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.audio import encoded
 from harness.dialects import dialect_names
 from harness.messages import Json
 from harness.scenario import Audio, Cut, Failure, Speech, Text
-from harness.service.audio import encoded
 from harness.service.speech import EnergyDetector, Mark
 from tests.talk import BOTH, GA, Talk, one, only, talk, types
 
