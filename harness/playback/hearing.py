@@ -36,6 +36,8 @@ class Hearing:
         self._frames_ms = 0.0
         """The clock at the end of the last whole frame."""
         self._bytes = bytearray()
+        """The beginning of all audio, as long as any turn's sound is; of more only the length counts."""
+        self._longest = int(max((len(turn.sound or b"") for turn in turns), default=0) * _SLACK) + 1
         self._appends = 0
         self._floor = 0.0
         """Where the last turn ended."""
@@ -86,7 +88,7 @@ class Hearing:
         heard = self._other.feed(audio) if self._other else []
         turn = self._turn
         if turn is not None and turn.sound is not None:
-            self._bytes += audio
+            self._bytes += audio[: self._longest - len(self._bytes)]
             self._count(turn, heard, marks)
             return marks
         if turn is None:
@@ -165,7 +167,7 @@ class Hearing:
 
     def _count(self, turn: Turn, heard: list[Mark], marks: list[Mark]) -> None:
         assert turn.sound is not None
-        same = bytes(self._bytes[: len(turn.sound)]) == turn.sound
+        same = self._bytes.startswith(turn.sound)
         as_many = self._appends >= turn.appends and (
             len(self._bytes) <= len(turn.sound) * _SLACK or self._served >= turn.end_ms
         )

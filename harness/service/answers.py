@@ -96,7 +96,7 @@ class _Made:
     "responses.order",
     "created, output_item.added, item added, parts and deltas, item done, output_item.done, done",
     evidence=Evidence.RECORDED,
-    source=f"{CAPTURES}: 20 of 20 responses",
+    source=f"{CAPTURES} and OpenAI beta captures: 20 of 20 responses",
 )
 @rule(
     "responses.several-items",
@@ -290,7 +290,7 @@ def _interleaved(words: list[Json], sounds: list[Json]) -> list[Json]:
     "responses.obfuscation",
     "`obfuscation` fills a text-like delta up to sixteen characters",
     evidence=Evidence.RECORDED,
-    source=f"{CAPTURES}: 181 of 181, GA and late beta",
+    source=f"{CAPTURES} and an OpenAI beta capture of August 2025: 181 of 181",
 )
 def _words(content: _Content, stream: str, at: Json, mint: IdMint) -> list[Json]:
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import tracemalloc
 
 import pytest
 
@@ -152,3 +153,14 @@ def test_of_a_cut_recording_real_speech_is_heard_by_the_models_detector() -> Non
     assert [on for on, _ in marks] == [True, False]
     assert hearing.replaying
     assert marks[1][1] > 2880
+
+
+def test_of_a_client_that_speaks_for_long_no_more_is_kept_than_a_turn_can_have() -> None:
+    hearing = Hearing((Turn(0.0, 10_000.0, None, 0.0, False, bytes(range(250)), 1000),))
+    tracemalloc.start()
+    try:
+        for _ in range(900):
+            hearing.feed(tone(20))
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()

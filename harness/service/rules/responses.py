@@ -75,7 +75,8 @@ def cancel(service: Service, event: Json) -> None:
     "responses.rate-limits",
     "services that tell of rate limits do so after response.done, but not where nothing was said",
     evidence=Evidence.RECORDED,
-    source=f"{CAPTURES}: OpenAI GA, and none on Azure GA; without output: {CAPTURE_BETA}",
+    source=f"{CAPTURES}: OpenAI GA, and none on Azure GA; without output: {CAPTURE_BETA}, which has them "
+    "directly after response.created",
 )
 def after_response(service: Service, run: Running, response: Json) -> None:
     """What follows the end of a response."""
