@@ -142,3 +142,17 @@ def test_a_turn_detection_without_its_type_changes_the_one_in_force() -> None:
     detection = merged_session(dialect, session, update)["audio"]["input"]["turn_detection"]
     assert detection["type"] == "server_vad"
     assert detection["threshold"] == 0.9
+
+
+def test_voice_live_has_times_of_its_own_for_a_turn_detection_given_by_its_type() -> None:
+    found, session = session_of("azure-voice-live")
+    given: Json = {"type": "server_vad", "create_response": True}
+    after = merged_session(found, session, {"audio": {"input": {"turn_detection": given}}})
+    detection = get_path(after, "audio.input.turn_detection")
+    assert (detection["prefix_padding_ms"], detection["silence_duration_ms"]) == (400, 500)
+    given["silence_duration_ms"] = 300
+    after = merged_session(found, session, {"audio": {"input": {"turn_detection": given}}})
+    assert get_path(after, "audio.input.turn_detection.silence_duration_ms") == 300
+    given = {"type": "azure_semantic_vad"}
+    after = merged_session(found, session, {"audio": {"input": {"turn_detection": given}}})
+    assert get_path(after, "audio.input.turn_detection") == given
