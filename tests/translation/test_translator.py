@@ -129,6 +129,7 @@ def test_the_cassettes_of_both_dialects_say_the_same_in_canonical_form() -> None
             for one in cassette.interactions
             if one.side is side and one.event is not None
             for made in translator.to_canonical(side, one.event).events
+            if not made["type"].endswith("transcription.delta")  # the oldest preview has none
         ]
 
     for path in (path for path in CASSETTES if path.parent.name == V1.name):
