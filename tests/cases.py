@@ -24,7 +24,8 @@ MORE = Path(__file__).parent / "checks" / "programs" / "more_miniatures.py"
 
 SCENARIOS = tuple(sorted(path.stem for path in scenarios_folder().glob("*.yaml")))
 
-AT_ONCE = 3
+AT_ONCE = 6
+"""A case waits more than it works, so this many keep two cores busy."""
 
 WAITING = (
     "miniature:hangs",
