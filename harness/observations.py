@@ -110,7 +110,13 @@ class Observed:
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MAX_LOG_LINES))
     notices: int = 0
     garbage: list[str] = field(default_factory=list)
-    """Lines on the protocol stream that are no notices."""
+    """Lines on the protocol stream that are no notices, with what is wrong where they nearly are."""
+    hello_fault: str | None = None
+    """What is wrong with its hello: nothing was asked of it then."""
+    not_done: list[str] = field(default_factory=list)
+    """What it was asked for, with the number, and never said `done` to."""
+    stray_done: list[int] = field(default_factory=list)
+    """Numbers it said `done` to though it had not been asked."""
     leaked_key: bool = False
     exit_code: int | None = None
     """None where it had to be stopped."""

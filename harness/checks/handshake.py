@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.record import CaseRecord, basis_of
-from harness.checks.registry import NotApplicable, check
+from harness.checks.registry import NotApplicable, NotProven, check
 from harness.dialects import Acceptance, Evidence
 from harness.findings import Basis, Finding, Severity
 
@@ -22,6 +22,8 @@ def connection(record: CaseRecord) -> Iterator[Finding]:
     if record.handshakes:
         return  # refused: the other checks say why
     observed = record.observed
+    if observed.hello_fault is not None:
+        raise NotProven("its driver was asked nothing: its hello is wrong")
     last = [line.message for line in list(observed.log)[-3:]] or observed.errors[-1:]
     if observed.exit_code is not None:
         last.append(f"the process ended with exit code {observed.exit_code} while {observed.stage}")
@@ -33,7 +35,8 @@ def connection(record: CaseRecord) -> Iterator[Finding]:
         expected=f"a WebSocket connection to {record.dialect.handshake.path}",
         actual=last or "nothing",
         basis=(Basis(Evidence.DOCUMENTED, "what the harness asks of every implementation: docs/checks.md"),),
-        mend="look at the log below: the implementation must dial the endpoint it is given",
+        mend="the implementation must dial the endpoint it is given"
+        + ("; its log says what it did instead" if observed.log else ""),
     )
 
 

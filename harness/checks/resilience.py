@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.record import CaseRecord
-from harness.checks.registry import NotApplicable, check
+from harness.checks.registry import NotApplicable, NotProven, check
 from harness.dialects import Evidence
 from harness.findings import Basis, Finding, Severity
 
 _OURS = Basis(Evidence.DOCUMENTED, "what the harness asks of every implementation: docs/checks.md")
 
 _LAST_LINES = 15
+
+_NO_LOG = "have it log what it waits for (standard error is its log); so far it says nothing"
 
 
 def _last_lines(record: CaseRecord) -> list[str]:
@@ -58,6 +60,8 @@ def silent_failure(record: CaseRecord) -> Iterator[Finding]:
 @check("process.ended", "the implementation runs to its end")
 def ended(record: CaseRecord) -> Iterator[Finding]:
     observed = record.observed
+    if observed.hello_fault is not None:
+        raise NotProven("its driver was asked nothing: its hello is wrong")
     if observed.exit_code not in (None, 0):
         yield Finding(
             code="process.ended",
@@ -67,7 +71,9 @@ def ended(record: CaseRecord) -> Iterator[Finding]:
             expected="exit code 0",
             actual=_last_lines(record) or f"exit code {observed.exit_code}, no log",
             basis=(_OURS,),
-            mend="the last lines of its log say where",
+            mend="the last lines of its log say where"
+            if observed.log
+            else "run its driver by hand: what it writes to standard error is its log, and there is none",
         )
     elif observed.hung is not None:
         ran = record.spoke and observed.stage != "starting"
@@ -79,7 +85,7 @@ def ended(record: CaseRecord) -> Iterator[Finding]:
             expected="an end within its deadline",
             actual=_last_lines(record) or "no log",
             basis=(_OURS,),
-            mend="see the last lines of its log",
+            mend="see the last lines of its log" if observed.log else _NO_LOG,
         )
     elif not observed.closed_in_time:
         # Closing is judged apart, so this only explains the close verdict.
@@ -105,11 +111,16 @@ def protocol(record: CaseRecord) -> Iterator[Finding]:
         code="process.protocol",
         severity=Severity.DEVIATION if understood else Severity.NOT_PROVEN,
         path="driver",
-        message=f"{len(garbage)} line(s) on its standard output are not of the driver protocol.",
+        message=f"the driver was asked nothing, for its hello is wrong: {hello}."
+        if (hello := record.observed.hello_fault)
+        else f"{len(garbage)} line(s) on its standard output are not of the driver protocol.",
         expected="one JSON notice a line (see docs/drivers.md)",
         actual=garbage[:5],
         basis=(_OURS,),
-        mend="keep the framework's own prints away from the driver's standard output",
+        mend="write hello as docs/drivers.md has it"
+        if hello
+        else "keep the framework's own prints away from the driver's standard output, and spell notices as "
+        "docs/drivers.md has them",
     )
 
 

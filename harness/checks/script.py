@@ -50,7 +50,8 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
         expected=needed if needed is not None else f"a client that comes to: {first}",
         actual=_so_far(record.exchange),
         basis=(record.basis,),
-        mend="see what the implementation did instead in the last messages above, and in its log",
+        mend="see what the implementation did instead in the last messages above"
+        + (", and in its log" if record.observed.log else ""),
         diff=changes(needed, nearest.event) if needed is not None and nearest is not None else (),
         at=nearest.at if nearest is not None else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from harness.cli.plain import plain
 from harness.cli.select import select_dialects, select_scenarios
 from harness.dialects import Dialect
 from harness.drivers import Environments, parse_implementation
@@ -12,6 +13,13 @@ from harness.report import CaseResult
 from harness.runner import Selection, plan_run, run_all
 
 AT_ONCE = 4
+
+SHOWN = 10
+"""Log lines from either end."""
+
+WORDS = {True: "ok", False: "BROKEN", None: "not reached"}
+
+Step = tuple[bool | None, str]
 
 SHOWN_BY = {
     "speak": "audio-turn",
@@ -35,22 +43,24 @@ def run(options: argparse.Namespace) -> int:
         selection = Selection(implementations, (dialect,), select_scenarios(names))
         return asyncio.run(run_all(plan_run(selection), environments, parallel=AT_ONCE))
 
-    broken = 0
+    broken = False
     for dialect in dialects:
         (first,) = play(dialect, "text-turn")
         print(f"{first.id}")
-        found = steps(first)
+        found = [(good, text, first) for good, text in steps(first)]
         capabilities = first.observed.capabilities
         listed = sorted(SHOWN_BY.keys() & (capabilities.intents if capabilities else ()))
-        if listed and all(good for good, _ in found):
-            found.extend(map(intent_step, play(dialect, *(SHOWN_BY[kind] for kind in listed))))
-        for good, text in found:
-            broken += not good
-            print(f"  {'ok    ' if good else 'BROKEN'} {text}")
-        if first.observed.log and broken:
-            print("  its last log lines:")
-            for line in list(first.observed.log)[-5:]:
-                print(f"    {line.level} {line.message}")
+        if listed and all(good for good, _, _ in found):
+            shown = play(dialect, *(SHOWN_BY[kind] for kind in listed))
+            found.extend((*intent_step(result), result) for result in shown)
+        for good, text, _ in found:
+            print(f"  {WORDS[good]:11} {text}")
+        culprit = next((result for good, _, result in found if good is False), None)
+        broken = broken or culprit is not None
+        if culprit is not None and culprit.observed.log:
+            print(f"  its log in {culprit.id.scenario}:")
+            for line in log_lines(culprit):
+                print(f"    {plain(line)}")
         print(f"  (its conformance in the text turn: {first.verdict}: {first.reason})")
     return 1 if broken else 0
 
@@ -64,29 +74,55 @@ def intent_step(result: CaseResult) -> tuple[bool, str]:
     return good, f"performs {kind!r} ({result.id.scenario})" + ("" if good else f": it {trouble}")
 
 
-def steps(result: CaseResult) -> list[tuple[bool, str]]:
-    """The steps of the driver protocol, and whether this driver took them."""
+def steps(result: CaseResult) -> list[Step]:
+    """The steps of the driver protocol, and whether this driver took them; True, False, None: not reached."""
     observed = result.observed
     stages = ("starting", "said-hello", "ready", "finished")
     reached = stages.index(observed.stage)
     surfaced = bool(observed.text or observed.transcript or observed.audio or observed.errors)
+    spoke = bool(result.exchange.client_entries())
+    # Who said no right hello was asked nothing more; who was not ready was given no turn.
+    started, ready = reached >= 1, reached >= 2
+    trouble = _unfinished(result)
     return [
-        (reached >= 1, "says hello, with its intents and what it observes"),
+        (started, "says hello, with its intents and what it observes" + _said_of(observed.hello_fault)),
         (not observed.garbage, "writes nothing but notices to standard output" + _example(observed.garbage)),
-        (reached >= 2, "is ready after start"),
-        (bool(result.exchange.client_entries()), "opens a connection and speaks to the service"),
+        (ready if started else None, "is ready after start"),
+        (spoke if started else None, "opens a connection and speaks to the service"),
+        (not trouble if ready else None, f"finishes what it is asked{trouble}"),
+        (surfaced if ready else None, "reports what surfaced: text, transcript, audio or an error"),
+        (reached >= 3 if ready else None, "says closed after close"),
         (
-            observed.hung is None,
-            "finishes what it is asked" + (f": it {observed.hung}" if observed.hung else ""),
+            None if observed.hello_fault else observed.exit_code == 0,
+            f"ends by itself with exit code 0 (was: {_exit(observed.exit_code)})",
         ),
-        (surfaced, "reports what surfaced: text, transcript, audio or an error"),
-        (reached >= 3, "says closed after close"),
-        (observed.exit_code == 0, f"ends by itself with exit code 0 (was: {_exit(observed.exit_code)})"),
     ]
 
 
+def _unfinished(result: CaseResult) -> str:
+    observed = result.observed
+    if observed.hung:
+        return f": it {observed.hung}"
+    if observed.not_done:
+        instead = f"; it said done to {', '.join(map(str, observed.stray_done))}, which nobody asked"
+        never = f": it never said done to {', '.join(observed.not_done)}"
+        return never + (instead if observed.stray_done else "")
+    return ""
+
+
+def log_lines(result: CaseResult) -> list[str]:
+    """The log of a case, its middle left out where it is long: some put the reason first, some last."""
+    lines = [f"{line.level} {line.message}" for line in result.observed.log]
+    left_out = len(lines) - 2 * SHOWN
+    return lines if left_out <= 0 else [*lines[:SHOWN], f"… {left_out} lines …", *lines[-SHOWN:]]
+
+
 def _example(garbage: list[str]) -> str:
-    return f"; not a notice: {garbage[0]!r:.100}" if garbage else ""
+    return f"; not a notice: {plain(garbage[0])}" if garbage else ""
+
+
+def _said_of(fault: str | None) -> str:
+    return f": {plain(fault)}" if fault else ""
 
 
 def _exit(code: int | None) -> str:

@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.drivers.implementation import Implementation
+from harness.drivers.notices import Notices, is_hello
 from harness.messages import Json
 from harness.observations import Capabilities, LogLine, Observed
 from harness.redaction import Redactor
-from harness.validation import Schema, subschema
 
 _MAX_LINE = 8 * 1024 * 1024
 _GRACE_SECONDS = 1.0
@@ -41,7 +41,7 @@ class DriverHost:
         self._key = key
         self._mark = f"{_MARK}={secrets.token_hex(8)}"
         self._redactor = Redactor((key,))
-        self._notices: Schema = subschema("driver", "from_driver")
+        self._notices = Notices()
         self._process: asyncio.subprocess.Process | None = None
         self._readers: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -145,15 +145,15 @@ class DriverHost:
             self._note_log("STDERR", "stderr", line)
 
     def _take_line(self, line: str) -> None:
-        try:
-            notice = json.loads(line)
-        except (ValueError, RecursionError):
-            notice = None
-        if not isinstance(notice, dict) or self._notices.problems(notice):
-            if line.strip() and len(self.observed.garbage) < 50:
-                self.observed.garbage.append(self._redacted(line)[:300])
+        notice, fault = self._notices.read(line)
+        if notice is not None and not fault:
+            self._take_notice(notice)
             return
-        self._take_notice(notice)
+        if notice is not None and is_hello(notice) and self.observed.stage == "starting":
+            self.observed.hello_fault = self._redacted(fault.removeprefix("hello: "))
+        if line.strip() and len(self.observed.garbage) < 50:
+            said = f"{fault}, in {line[:200]}" if fault else line[:300]
+            self.observed.garbage.append(self._redacted(said)[:600])
 
     def _take_notice(self, notice: Json) -> None:
         type_ = notice["type"]

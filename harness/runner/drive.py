@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.dialects import Dialect
 from harness.dialects.model import DEPLOYMENT
@@ -60,13 +60,19 @@ class Drive:
     patience: float = PATIENCE
     begun: int = 0
     came_back: bool = False
+    asked: dict[int, str] = field(default_factory=dict)
+    """The kinds of intents the driver was given, by number."""
 
     async def run(self) -> Driven:
         """Takes the driver to the end of the plan, or as far as it goes."""
         observed = self.host.observed
         allowed = self.host.implementation.start_seconds
-        if not await self.host.wait_until(lambda: observed.stage != "starting", allowed):
-            self._hung(f"said no hello within {allowed:g} s")
+        await self.host.wait_until(
+            lambda: observed.stage != "starting" or bool(observed.hello_fault), allowed
+        )
+        if observed.stage == "starting":
+            if observed.hello_fault is None:
+                self._hung(f"said no hello within {allowed:g} s")
             return Driven(("hello",))
         kind = str(self.plan.session.get("type", "realtime"))
         if observed.capabilities and observed.capabilities.reason_it_cannot("type", kind):
@@ -76,9 +82,15 @@ class Drive:
             self._hung(f"was not ready within {self.patience * 2:g} s")
             return Driven(("start",))
         undone = await self._turns()
-        await self.host.write({"type": "close", "intent": len(self.plan.intents) + 1})
+        last = len(self.plan.intents) + 1
+        await self.host.write({"type": "close", "intent": last})
+        self.asked[last] = "close"
         closed = await self.host.wait_until(lambda: observed.stage == "finished", CLOSING)
         observed.closed_in_time = closed or self.host.ended
+        observed.not_done = [
+            f"{kind} (intent {number})" for number, kind in self.asked.items() if number not in self.host.done
+        ]
+        observed.stray_done = sorted(self.host.done - self.asked.keys())
         return Driven(undone, self.begun, self.came_back)
 
     async def _ready(self) -> bool:
@@ -111,6 +123,7 @@ class Drive:
                 interrupted=following is not None and following.kind == "interrupt",
             )
             self.begun = number
+            self.asked[number] = intent.kind
             await self.host.write(intent.message(number))
             if not await self._over(turn):
                 if number not in self.host.done and self._alive():

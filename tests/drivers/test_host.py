@@ -151,8 +151,16 @@ async def test_what_is_no_notice_is_kept_as_garbage_and_hides_nothing() -> None:
     async with hosted(program(source)) as host:
         await until(host, lambda: host.observed.stage == "said-hello")
     assert len(host.observed.garbage) == 6
-    assert max(map(len, host.observed.garbage)) <= 300
+    assert max(map(len, host.observed.garbage)) <= 600
     assert host.observed.audio == {}
+
+
+async def test_a_wrong_hello_is_known_at_once_by_what_is_wrong_with_it() -> None:
+    wrong = json.loads(HELLO) | {"protocol": 2}
+    async with hosted(program(f"say({json.dumps(wrong)!r}); sys.stdin.read()")) as host:
+        await until(host, lambda: host.observed.hello_fault)
+    assert host.observed.hello_fault == "protocol is 2, expected 1"
+    assert host.observed.garbage[0].startswith("hello: protocol is 2, expected 1, in {")
 
 
 async def test_a_flood_of_garbage_and_log_lines_is_cut_off() -> None:
