@@ -13,7 +13,7 @@ from harness.cli.select import select_dialects, select_pace, select_scenarios
 from harness.cli.terminal import Terminal
 from harness.documents import dump_document
 from harness.drivers import BUNDLED, Environments, parse_implementation
-from harness.faults import parse_fault
+from harness.faults import checked_fault
 from harness.html import write_pages
 from harness.redaction import Redactor
 from harness.report import NO_BASELINE, Run, baseline_value, load_baseline, render_lines, results_lines
@@ -24,12 +24,13 @@ def run(options: argparse.Namespace) -> int:
     """Runs the command; returns the run's exit code."""
     names = dict.fromkeys(options.implementation or BUNDLED)
     asked = options.fault or ()
-    faults = tuple(parse_fault(name) for name in asked if name != NO_FAULT)
-    pace = select_pace(options.speed, options.latency, options.delay)
+    dialects = select_dialects(options.dialect)
+    faults = tuple(checked_fault(name, dialects) for name in asked if name != NO_FAULT)
+    pace = select_pace(options.speed, options.latency, options.delay, dialects=dialects)
     baseline = NO_BASELINE if options.no_baseline else load_baseline(options.baseline or baseline_file())
     selection = Selection(
         implementations=tuple(parse_implementation(name) for name in names),
-        dialects=select_dialects(options.dialect),
+        dialects=dialects,
         scenarios=select_scenarios(options.scenario),
         faults=faults,
         cassettes=options.cassettes,

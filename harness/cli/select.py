@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
 from harness.bundled import scenario_files
-from harness.dialects import Dialect, bundled_dialect, default_dialect_names, dialect_names, load_dialect
+from harness.dialects import (
+    Dialect,
+    bundled_dialect,
+    check_event_pattern,
+    default_dialect_names,
+    dialect_names,
+    load_dialect,
+    near,
+    server_event_names,
+)
+from harness.documents import read_document
 from harness.exceptions import ScenarioFault, UsageFault
-from harness.faults import parse_fault
+from harness.faults import checked_fault
 from harness.model_script import read_seconds, read_speed
-from harness.scenario import Scenario, expected_types, load_scenario
+from harness.scenario import Scenario, named_events, read_scenario
 from harness.service.pace import AT_ONCE, Pace
 
 T = TypeVar("T")
@@ -35,20 +45,32 @@ def every_dialect() -> tuple[Dialect, ...]:
 
 
 def select_pace(
-    speed: str | None, latency: str | None, delays: Sequence[str] | None, unasked: Pace = AT_ONCE
+    speed: str | None,
+    latency: str | None,
+    delays: Sequence[str] | None,
+    unasked: Pace = AT_ONCE,
+    dialects: Iterable[Dialect] = (),
 ) -> Pace:
-    """The pace that is asked for; what is not asked for is as in `unasked`."""
+    """The pace that is asked for; what is not asked for is as in `unasked`.
+
+    Raises UsageFault for a delay of what no bundled dialect, nor one of `dialects`, has.
+    """
     waits = []
     for text in delays or ():
         type_, equals, wait = text.partition("=")
         if not (equals and type_.strip()):
             raise UsageFault(f"--delay: {text!r}", hint="give an event and a time: response.created=1.5s")
-        waits.append((type_.strip(), _read(read_seconds, f"--delay {type_}", wait)))
+        check_event_pattern(type_.strip(), "--delay", dialects)
+        waits.append((type_.strip(), _read(_seconds, f"--delay {type_}", wait)))
     return Pace(
         speed=unasked.speed if speed is None else _read(read_speed, "--speed", speed),
-        latency=unasked.latency if latency is None else _read(read_seconds, "--latency", latency),
+        latency=unasked.latency if latency is None else _read(_seconds, "--latency", latency),
         delays=(*waits, *unasked.delays),
     )
+
+
+def _seconds(text: str) -> float:
+    return read_seconds(text, unit=True)
 
 
 def _read(reader: Callable[[str], T], option: str, text: str) -> T:
@@ -74,21 +96,29 @@ def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
 
 def checked_scenario(path: Path) -> Scenario:
     """A scenario whose expected events and faults exist; raises ScenarioFault for what there is not."""
-    scenario = load_scenario(path)
+    document = read_document(path, ScenarioFault)
+    scenario = read_scenario(document)
     for place, text in enumerate(scenario.faults):
         try:
-            parse_fault(text)
+            checked_fault(text)
         except UsageFault as fault:
+            pointer = f"/faults/{place}"
             raise ScenarioFault(
                 scenario.path,
                 fault.problem,
-                pointer=f"/faults/{place}",
+                line=document.line(pointer),
+                pointer=pointer,
                 expected=", ".join(fault.known) or None,
                 hint=fault.hint,
             ) from None
-    known = {name for dialect in every_dialect() for name in dialect.canonical_server_events}
-    for name in sorted(expected_types(scenario) - known):
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f"{close[0]!r} is near" if close else None
-        raise ScenarioFault(scenario.path, f"expects {name!r}, an event that no dialect has", hint=hint)
+    known = server_event_names()
+    for pointer, name in named_events(document.value):
+        if not any(fnmatchcase(one, name) for one in known):
+            raise ScenarioFault(
+                scenario.path,
+                f"expects {name!r}, an event that no dialect has",
+                line=document.line(pointer),
+                pointer=pointer,
+                hint=near(name, known),
+            )
     return scenario

@@ -14,13 +14,16 @@ from harness.cli.select import named_dialect, select_pace
 from harness.cli.serve_text import KEY_VARIABLE, Story, start_lines
 from harness.cli.terminal import Screen
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
-from harness.exceptions import UsageFault
-from harness.faults import parse_fault
+from harness.documents import read_document
+from harness.exceptions import FileFault, ModelScriptFault, UsageFault
+from harness.faults import checked_fault
 from harness.model_script import ModelScript, load_model_script, read_speed, stock_script
 from harness.redaction import Redactor
 from harness.server import RealtimeServer
 from harness.service.pace import Pace
 from harness.serving import Serving, check_log, serve
+
+_YAML = (".yaml", ".yml")
 
 _LEAST_KEY = 8
 """Characters. A shorter one may be part of any word, and is taken out wherever it stands."""
@@ -61,15 +64,19 @@ def serving_of(options: argparse.Namespace) -> Serving:
         raise UsageFault(
             "that is no key to serve with", hint=f"give at least {_LEAST_KEY} ASCII characters, no spaces"
         )
-    script = None if options.model is None else _script(options.model)
-    cassettes = tuple(map(load_cassette, options.cassettes))
+    cassettes = tuple(map(_cassette, options.cassettes))
+    dialect = _dialect(options.dialect, cassettes)
+    script = None if options.model is None else _script(options.model, dialect)
     return Serving(
-        dialect=_dialect(options.dialect, cassettes),
+        dialect=dialect,
         key=key,
         script=script,
         cassettes=cassettes,
-        pace=_pace(options, script),
-        faults=(*(script.faults if script else ()), *map(parse_fault, options.fault or ())),
+        pace=_pace(options, script, dialect),
+        faults=(
+            *(script.faults if script else ()),
+            *(checked_fault(text, (dialect,)) for text in options.fault or ()),
+        ),
         port=options.port,
         log=options.log,
     )
@@ -84,10 +91,35 @@ def _from_variable(options: argparse.Namespace) -> bool:
     return options.key is None and _given_key(options) is not None
 
 
-def _script(name: str) -> ModelScript:
+def _cassette(path: Path) -> Cassette:
+    if path.suffix in _YAML:
+        raise UsageFault(f"{path} is no cassette", hint=f"for a model script: serve --model {path}")
+    return load_cassette(path)
+
+
+def _script(name: str, dialect: Dialect) -> ModelScript:
     if name.endswith(".jsonl"):
         raise UsageFault(f"{name} is a cassette and no script", hint=f"leave --model away: serve {name}")
-    return load_model_script(Path(name)) if name else stock_script()
+    if not name:
+        return stock_script()
+    try:
+        return load_model_script(Path(name), (dialect,))
+    except ModelScriptFault:
+        if not _is_scenario(Path(name)):
+            raise
+    raise UsageFault(
+        f"{name} is a scenario and no model script",
+        hint=f"`realtime-harness construct -s {name}` makes cassettes of it, which serve plays; "
+        "or write a script: docs/serve.md",
+    )
+
+
+def _is_scenario(path: Path) -> bool:
+    try:
+        value = read_document(path).value
+    except FileFault:
+        return False
+    return isinstance(value, dict) and "scenario" in value
 
 
 def _dialect(named: str | None, cassettes: tuple[Cassette, ...]) -> Dialect:
@@ -114,11 +146,11 @@ def _newest() -> Dialect:
     return max(map(bundled_dialect, default_dialect_names()), key=lambda dialect: dialect.since)
 
 
-def _pace(options: argparse.Namespace, script: ModelScript | None) -> Pace:
+def _pace(options: argparse.Namespace, script: ModelScript | None, dialect: Dialect) -> Pace:
     """What the command line says goes before what the script says; unasked, it is the service's own."""
     script = script or ModelScript("")
     own = Pace(read_speed(script.speed or "1"), script.latency or 0.0, script.delays)
-    return select_pace(options.speed, options.latency, options.delay, own)
+    return select_pace(options.speed, options.latency, options.delay, own, (dialect,))
 
 
 def _what(serving: Serving) -> str:

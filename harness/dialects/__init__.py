@@ -5,6 +5,7 @@ from harness.dialects.facts import Shares, Statement, shares, statements
 from harness.dialects.json_schema import compiled_schema, event_schema
 from harness.dialects.load import bundled_dialect, default_dialect_names, dialect_names, load_dialect
 from harness.dialects.model import Acceptance, Dialect, ErrorSpec, Evidence, Fact
+from harness.dialects.names import check_event_pattern, client_event_names, near, server_event_names
 
 __all__ = [
     "Acceptance",
@@ -18,12 +19,16 @@ __all__ = [
     "Statement",
     "Unproven",
     "bundled_dialect",
+    "check_event_pattern",
+    "client_event_names",
     "compiled_schema",
     "default_dialect_names",
     "dialect_names",
     "event_schema",
     "judge_client_event",
     "load_dialect",
+    "near",
+    "server_event_names",
     "shares",
     "statements",
 ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from harness.dialects import Dialect, check_event_pattern
 from harness.documents import Document, read_document
 from harness.exceptions import ModelScriptFault, ScenarioFault, UsageFault
-from harness.faults import Fault, parse_fault
+from harness.faults import Fault, checked_fault
 from harness.scenario import Answer, AnswerReader
 from harness.validation import bundled_schema, check_document
 
@@ -18,6 +20,7 @@ AT_ONCE = "max"
 
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)?")
 _LONGEST = 600.0
+_STOCK = Path(__file__).with_name("stock.yaml")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Entry:
 
     answer: Answer
     name: str
-    """Where it stands, for people: `answers/0, line 3`."""
+    """Where it stands, for people: `answers/0, line 3`; the stock model is no file of theirs."""
     when: When | None = None
     times: int | None = None
 
@@ -54,21 +57,29 @@ class ModelScript:
     delays: tuple[tuple[str, float], ...] = ()
 
 
-def load_model_script(path: Path) -> ModelScript:
-    """Reads one script; raises ModelScriptFault with line and pointer."""
+def load_model_script(path: Path, dialects: Iterable[Dialect] = ()) -> ModelScript:
+    """Reads one script; raises ModelScriptFault with line and pointer.
+
+    The events it names are those of the bundled dialects, and of `dialects`.
+    """
     document = read_document(path, ModelScriptFault)
     check_document(document, bundled_schema("model"), ModelScriptFault)
-    return _Reader(document, path.parent).script()
+    return _Reader(document, path.parent, tuple(dialects)).script()
 
 
 def stock_script() -> ModelScript:
     """What is answered where nobody wrote a script."""
-    return load_model_script(Path(__file__).with_name("stock.yaml"))
+    return load_model_script(_STOCK)
 
 
-def read_seconds(text: str) -> float:
-    """`1.5s`, `200ms` or `1.5`, in seconds; raises ValueError with what was expected."""
+def read_seconds(text: str, *, unit: bool = False) -> float:
+    """`1.5s`, `200ms` or `1.5`, in seconds; raises ValueError with what was expected.
+
+    With `unit`, a bare number other than 0 is refused: who writes 200 rarely means 200 seconds.
+    """
     found = _SECONDS.fullmatch(text.strip())
+    if unit and found and not found[2] and float(found[1]) > 0:
+        raise ValueError(f"{found[1]}ms or {found[1]}s: a time needs its unit")
     value = float(found[1]) / (1000 if found[2] == "ms" else 1) if found else math.inf
     if value > _LONGEST:
         raise ValueError(f"a time from 0 to {_LONGEST:g} s, such as 200ms or 1.5s")
@@ -89,8 +100,9 @@ def read_speed(text: str) -> float | None:
 
 
 class _Reader:
-    def __init__(self, document: Document, folder: Path) -> None:
+    def __init__(self, document: Document, folder: Path, dialects: tuple[Dialect, ...]) -> None:
         self.document = document
+        self.dialects = dialects
         self.answers = AnswerReader(document, folder)
 
     def fail(self, pointer: str, problem: str, expected: str | None = None) -> NoReturn:
@@ -108,13 +120,13 @@ class _Reader:
             speed=self._speed(str(raw["speed"])) if "speed" in raw else None,
             latency=None if latency is None else self._seconds(latency, "/latency"),
             delays=tuple(
-                (type_, self._seconds(wait, f"/delays/{type_}"))
-                for type_, wait in raw.get("delays", {}).items()
+                self._delay(type_, wait, f"/delays/{type_}") for type_, wait in raw.get("delays", {}).items()
             ),
         )
 
     def _entry(self, raw: Any, at: str) -> Entry:
-        name = f"{at[1:]}, line {self.document.line(at)}"
+        stock = self.document.path == str(_STOCK)
+        name = "the stock model" if stock else f"{at[1:]}, line {self.document.line(at)}"
         if not (isinstance(raw, dict) and "answer" in raw):
             return Entry(self._answer(raw, at), name)
         when = self._when(raw["when"], f"{at}/when") if "when" in raw else None
@@ -146,10 +158,18 @@ class _Reader:
 
     def _fault(self, text: str, at: str) -> Fault:
         try:
-            return parse_fault(text)
+            return checked_fault(text, self.dialects)
         except UsageFault as fault:
             known = f"one of {', '.join(fault.known)}" if fault.known else fault.hint
             self.fail(at, fault.problem, known)
+
+    def _delay(self, type_: str, wait: float | str, at: str) -> tuple[str, float]:
+        seconds = self._seconds(wait, at)
+        try:
+            check_event_pattern(type_, "delays", self.dialects)
+        except UsageFault as fault:
+            self.fail(at, fault.problem, fault.hint)
+        return type_, seconds
 
     def _seconds(self, value: float | str, at: str) -> float:
         try:

@@ -21,7 +21,7 @@ from harness.scenario.model import (
     Wait,
 )
 from harness.scenario.plan import Intent, Plan, plan_intents
-from harness.scenario.read import expected_types, load_scenario
+from harness.scenario.read import load_scenario, named_events, read_scenario
 from harness.scenario.sequence import Matcher, Sequence
 
 __all__ = [
@@ -47,7 +47,8 @@ __all__ = [
     "Text",
     "Tool",
     "Wait",
-    "expected_types",
     "load_scenario",
+    "named_events",
     "plan_intents",
+    "read_scenario",
 ]

@@ -177,6 +177,12 @@ class Scenario:
     heard: tuple[str, ...]
     faults: tuple[str, ...] = ()
     """How the server misbehaves when the scenario is played, each as `--fault` takes it."""
+    lines: tuple[int | None, ...] = field(default=(), compare=False)
+    """Where the steps stand in the file."""
+
+    def line(self, step: int) -> int | None:
+        """The line of a step, as far as it is known."""
+        return self.lines[step] if step < len(self.lines) else None
 
     @property
     def of_transcription(self) -> bool:

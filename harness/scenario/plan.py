@@ -13,6 +13,7 @@ import base64
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.dialects import client_event_names, near
 from harness.exceptions import ScenarioFault
 from harness.messages import Json, get_path
 from harness.scenario.model import (
@@ -85,8 +86,12 @@ def _merged(session: Json, update: Json) -> Json:
 def plan_intents(scenario: Scenario) -> Plan:
     """The plan of a scenario; raises ScenarioFault for a client event no user can ask for."""
     planner = _Planner(scenario)
-    for step in scenario.steps:
-        planner.fold(step)
+    for index, step in enumerate(scenario.steps):
+        try:
+            planner.fold(step)
+        except ScenarioFault as fault:
+            fault.line, fault.pointer = scenario.line(index), f"/steps/{index}"
+            raise
     return planner.plan()
 
 
@@ -325,8 +330,14 @@ class _Planner:
         return ScenarioFault(
             self.scenario.path,
             f"no user of a framework can ask for {what!r} here",
-            hint=hint or "write it as a user's turn: an item or audio, then response.create",
+            hint=hint or _meant(what) or "write it as a user's turn: an item or audio, then response.create",
         )
+
+
+def _meant(type_: str) -> str | None:
+    """A hint where no dialect has such an event."""
+    known = client_event_names()
+    return near(type_, known) if type_ not in known and type_ != "response.created" else None
 
 
 def _intent(kind: str, **fields: Any) -> Intent:

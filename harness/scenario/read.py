@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,15 +23,19 @@ from harness.scenario.model import (
     Tool,
     Wait,
 )
-from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated, Sequence, every
+from harness.scenario.sequence import Chain, Interleaved, One, Perhaps, Repeated, Sequence
 from harness.validation import bundled_schema, check_document
 
 
 def load_scenario(path: Path) -> Scenario:
     """Reads one scenario file; raises ScenarioFault with file, line and pointer."""
-    document = read_document(path, ScenarioFault)
+    return read_scenario(read_document(path, ScenarioFault))
+
+
+def read_scenario(document: Document) -> Scenario:
+    """The scenario that a document holds; raises ScenarioFault."""
     check_document(document, bundled_schema("scenario"), ScenarioFault)
-    return _Reader(document, path.parent).scenario()
+    return _Reader(document, Path(document.path).parent).scenario()
 
 
 class _Reader:
@@ -70,7 +76,8 @@ class _Reader:
             faults=tuple(raw.get("faults", ())),
         )
         steps = tuple(self.step(step, f"/steps/{index}", scenario) for index, step in enumerate(raw["steps"]))
-        return Scenario(**{**scenario.__dict__, "steps": steps})
+        lines = tuple(self.document.line(f"/steps/{index}") for index in range(len(steps)))
+        return replace(scenario, steps=steps, lines=lines)
 
     def step(self, raw: dict[str, Any], at: str, scenario: Scenario) -> Step:
         if "expect" in raw:
@@ -135,6 +142,23 @@ def _repeated(name: str, one: One) -> Sequence:
     return Perhaps(one) if name.endswith("?") else one
 
 
-def expected_types(scenario: Scenario) -> set[str]:
-    """Every event type that a scenario's expectations name."""
-    return {one.type for step in scenario.steps if isinstance(step, Expect) for one in every(step.sequence)}
+def named_events(raw: Any) -> Iterator[tuple[str, str]]:
+    """Every server event that a scenario file names, with the pointer of its place; `*` is anything."""
+    for index, name in enumerate(raw.get("floating", ())):
+        yield f"/floating/{index}", name
+    for index, step in enumerate(raw["steps"]):
+        yield from _named(step.get("expect", ()), f"/steps/{index}/expect")
+
+
+def _named(sequence: Iterable[Any], at: str) -> Iterator[tuple[str, str]]:
+    for index, part in enumerate(sequence):
+        here = f"{at}/{index}"
+        if isinstance(part, str):
+            yield here, part.rstrip("+?*")
+        elif "event" in part:
+            yield f"{here}/event", part["event"].rstrip("+?*")
+        elif "optional" in part:
+            yield from _named(part["optional"], f"{here}/optional")
+        else:
+            for place, branch in enumerate(part["any"]):
+                yield from _named(branch, f"{here}/any/{place}")

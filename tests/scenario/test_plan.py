@@ -272,7 +272,7 @@ def test_what_no_user_can_ask_for_is_refused(steps: tuple[Step, ...], type_: str
         plan(*steps)
 
     assert str(caught.value) == (
-        f"s.yaml: scenario: no user of a framework can ask for {type_!r} here\n"
+        f"s.yaml: scenario at {caught.value.pointer}: no user of a framework can ask for {type_!r} here\n"
         "  to mend it: write it as a user's turn: an item or audio, then response.create"
     )
 

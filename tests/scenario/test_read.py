@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.bundled import scenario_files
-from harness.documents import dump_document
+from harness.documents import dump_document, read_document
 from harness.exceptions import ScenarioFault
 from harness.faults import parse_fault
 from harness.scenario import (
@@ -33,7 +33,7 @@ from harness.scenario import (
 )
 from harness.scenario.answers import MAX_AUDIO_SECONDS, tone
 from harness.scenario.model import RATE
-from harness.scenario.read import expected_types
+from harness.scenario.read import named_events
 
 WHOLE: dict[str, Any] = {
     "format": 1,
@@ -152,14 +152,17 @@ def test_a_tools_result_is_put_in_as_json_text_and_a_captured_value_waits(whole:
     assert send.event["previous_item_id"] == "$item"
 
 
-def test_every_type_that_is_expected_anywhere_is_known(whole: Scenario) -> None:
+def test_every_type_that_is_named_anywhere_is_found_with_its_place(whole: Scenario) -> None:
+    named = dict(named_events(read_document(Path(whole.path)).value))
+
+    assert all(pointer.startswith(("/steps/", "/floating/")) for pointer in named)
     assert {
         "session.created",
         "conversation.item.added",
         "conversation.item.done",
         "a",
         "b.c",
-    } <= expected_types(whole)
+    } <= set(named.values())
 
 
 @pytest.mark.parametrize(
