@@ -79,6 +79,8 @@ class Service(Sender):
         """Items the client created while a response was active: told of after its end."""
         self.turn_unanswered = False
         """A turn ended while the response that it had cut short was not yet done."""
+        self.asked_meanwhile: Json | None = None
+        """The overrides of a response asked for while the one before was being cut short."""
         self.input = InputAudio(self.session)
         self.detector: Detector | None = None
 
@@ -258,8 +260,11 @@ class Service(Sender):
             for item, after, origin in waiting:
                 gone = after != "root" and self.conversation.position(after or "") is None
                 self.emit_item(item, None if gone else after, origin)
-            if self.turn_unanswered:
-                self.turn_unanswered = False
+            asked, by_service = self.asked_meanwhile, self.turn_unanswered
+            self.asked_meanwhile, self.turn_unanswered = None, False
+            if asked is not None:
+                self.respond(asked, refused=False)
+            elif by_service:
                 self.respond({}, refused=False, by_service=True)
 
     # Responses.

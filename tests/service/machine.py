@@ -113,6 +113,8 @@ class Client(RuleBasedStateMachine):
         self.counter = itertools.count()
         self.inside: str | None = None
         """`asked`, `running` or `ending`: the response of the conversation, by our own account."""
+        self.asked_again = False
+        """One more was asked for while that one was ending."""
         self.t = 0.0
         self.broken = False
 
@@ -170,7 +172,7 @@ class Client(RuleBasedStateMachine):
         elif name == "response.created" and event["response"]["conversation_id"] is not None:
             self.inside = "running" if self.inside != "ending" else self.inside
         elif name == "response.done" and event["response"]["conversation_id"] is not None:
-            self.inside = None
+            self.inside, self.asked_again = "asked" if self.asked_again else None, False
         if name in self.owed:
             self.owed[name] -= 1
 
@@ -345,9 +347,18 @@ class Client(RuleBasedStateMachine):
         event: Json = {"type": "response.create"}
         if overrides:
             event["response"] = overrides
-        refused = "active_response" if self.told else ASK
-        if not self.send(event, refused=refused) and self.inside is None:
+        refused: str | None = ASK
+        if self.told and self.inside == "ending":
+            refused = "active_response" if self.asked_again else None
+        if self.send(event, refused=refused):
+            return
+        if self.inside is None:
             self.inside = "asked"
+        else:
+            if self.inside != "ending":  # speech cut it short, and we were not told yet
+                assert all(run.ending for run in self.service.running.values() if not run.outside)
+                self.inside = "ending"
+            self.asked_again = True
 
     @rule()
     def take_a_turn_and_listen(self) -> None:

@@ -132,6 +132,25 @@ def test_a_held_answer_waits_until_it_is_cancelled(dialect: str) -> None:
     assert session.service.idle
 
 
+@both
+def test_an_answer_asked_for_while_the_one_before_is_cut_short_comes_after_it(dialect: str) -> None:
+    session = talk(dialect, [Cut(SECOND, 0.2), Text("And now?")])
+    first = one(session.respond(), "response.created")["response"]["id"]
+    session.send({"type": "response.cancel"})
+    session.send({"type": "response.create", "response": {"metadata": {"n": "2"}}})
+    session.send({"type": "response.create", "event_id": "third"})
+    events = session.read()
+    refusal = one(events, "error")["error"]
+    assert (refusal["code"], refusal["event_id"]) == ("conversation_already_has_active_response", "third")
+    told = [
+        (event["type"], event["response"]["id"] == first)
+        for event in events
+        if event["type"] in ("response.created", "response.done")
+    ]
+    assert told == [("response.done", True), ("response.created", False), ("response.done", False)]
+    assert events[-1]["response"]["metadata"] == {"n": "2"}
+
+
 # G.711.
 
 

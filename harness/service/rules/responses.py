@@ -33,9 +33,9 @@ _LIMITS = {"requests": 20_000, "tokens": 15_000_000}
 )
 @rule(
     "responses.create.ending",
-    "a response that is being cancelled is active until its response.done: a new one is refused till then",
+    "one asked for while the response before is being cut short waits for its response.done",
     evidence=Evidence.ASSUMED,
-    source="the error's own words, `wait until the response is finished`; of the time between is no frame",
+    source="no frame published; it may be refused, but nobody is refused on a guess",
 )
 @rule(
     "responses.create.transcription",
@@ -47,8 +47,12 @@ def create(service: Service, event: Json) -> None:
     if service.only_hears:
         return
     overrides = event.get("response") or {}
-    if service.active is not None and overrides.get("conversation") != "none":
-        raise Refused("active_response", service.active)
+    active = service.running.get(service.active or "")
+    if active is not None and overrides.get("conversation") != "none":
+        if not active.ending or service.asked_meanwhile is not None:
+            raise Refused("active_response", service.active)
+        service.asked_meanwhile = overrides
+        return
     service.respond(overrides, refused=False)
 
 
