@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.dialects import Dialect, Evidence, bundled_dialect, dialect_names
 from harness.findings import Basis, Finding, Severity
@@ -14,7 +14,7 @@ from harness.lint.commits import CommitJudge
 from harness.lint.hearing import Hearing
 from harness.lint.order import OrderJudge
 from harness.lint.pace import Append, pace_findings
-from harness.lint.server import server_findings
+from harness.lint.server import CONSTRUCTED_LOG, THIS_LOG, server_findings
 from harness.lint.shown import ADDED, DONE, Shown
 from harness.logs.model import Extent, Log, LogEntry
 from harness.messages import Json, Side
@@ -61,6 +61,8 @@ def lint_log(log: Log, dialect: Dialect) -> LintReport:
         sessions.setdefault(entry.session, []).append(entry)
     for _, entries in sorted(sessions.items()):
         findings.extend(_session_findings(entries, dialect, clocked=_has_clock(log)))
+    if dict(log.provenance).get("kind") == "constructed":
+        findings = [replace(one, basis=tuple(map(_as_constructed, one.basis))) for one in findings]
     readable = [entry for entry in log.entries if entry.event is not None]
     return LintReport(
         path=log.path,
@@ -176,6 +178,11 @@ def _size(entry: LogEntry) -> int:
         return entry.audio_bytes
     audio = (entry.event or {}).get("audio")
     return decoded_size(audio) if isinstance(audio, str) else 0
+
+
+def _as_constructed(basis: Basis) -> Basis:
+    """What a constructed log says of the service is no recording of it."""
+    return CONSTRUCTED_LOG if basis == THIS_LOG else basis
 
 
 def _has_clock(log: Log) -> bool:

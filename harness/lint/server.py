@@ -23,6 +23,9 @@ _TELL_US = "nothing, if the service sent it: it is new to us, please tell"
 _EITHER = "judge the log as the dialect it is of; if that is this one, the service has changed: please tell"
 _MODALITIES = ("modalities", "output_modalities")
 
+THIS_LOG = Basis(Evidence.RECORDED, "this log")
+CONSTRUCTED_LOG = Basis(Evidence.DOCUMENTED, "this log, which is constructed: no service said it")
+
 
 def server_findings(dialect: Dialect, entry: LogEntry) -> Iterator[Finding]:
     """Everything wrong or new in one event of the service."""
@@ -294,7 +297,7 @@ def _refused(dialect: Dialect, event: Json, line: int) -> Iterator[Finding]:
         message=f"the service refused something: {body.get('message')}",
         expected="no error event",
         actual=code or body.get("type"),
-        basis=(Basis(Evidence.RECORDED, "this log"),),
+        basis=(THIS_LOG,),
         mend="nothing is lost but the event it answers" if harmless else "see what the client sent before it",
         at=line,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,6 +159,16 @@ def test_an_error_is_told_and_a_harmless_one_is_a_note() -> None:
     assert severity("unknown_parameter") is Severity.DEVIATION
     assert severity(None) is Severity.DEVIATION
     assert severity("response_cancel_not_active") is Severity.NOTE
+
+
+def test_a_refusal_in_a_constructed_log_is_no_recording_of_the_service() -> None:
+    body = {"type": "invalid_request_error", "code": "unknown_parameter", "message": "No."}
+    log = log_of([("server", {"type": "error", "event_id": "e", "error": body})])
+    (real,) = judged(log, GA).found
+    (made,) = judged(replace(log, provenance=(("kind", "constructed"),)), GA).found
+    assert real.finding.basis[0].evidence == "recorded"
+    assert made.finding.basis[0].evidence == "documented"
+    assert "constructed" in made.finding.basis[0].source
 
 
 @pytest.mark.parametrize("name", ALL)
