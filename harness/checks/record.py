@@ -33,6 +33,10 @@ class CaseRecord:
     basis: Basis
     lenient: bool = False
     """A fault was in force by which no configuration is refused."""
+    struck: tuple[str, ...] = ()
+    """The faults that changed something."""
+    never_struck: tuple[str, ...] = ()
+    """Those whose time never came, and leniency, which leaves no trace."""
     counterfactual: str | None = None
     """Why the service would not have gone on as the cassette did, where it would not."""
     undone: tuple[str, ...] = ()
@@ -73,6 +77,16 @@ class CaseRecord:
             (repr(refusal.value)) in {leaf for _, leaf in _leaves(one)} or last in _names(one)
             for one in asked
         )
+
+    @property
+    def unable(self) -> str | None:
+        """The first thing asked for that the driver says it or its framework cannot do, in a clause."""
+        capabilities = self.observed.capabilities
+        asked = [kind for kind in self.undone if kind not in ("hello", "start")]
+        first = next((kind for kind in asked if capabilities and kind not in capabilities.intents), None)
+        if first is None or " " in first:
+            return first and f"the framework has no way to {first}"
+        return f"its driver does not list the intent {first!r}"
 
     @property
     def connected(self) -> bool:

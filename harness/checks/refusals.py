@@ -7,6 +7,7 @@ of another generation of the API, modalities, a field nobody knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
@@ -102,6 +103,8 @@ def _actual(refusal: Refusal) -> Any:
 
 
 def _expected(refusal: Refusal) -> Any:
+    if refusal.path == "type" and (meant := _meant(refusal)):
+        return meant
     if refusal.instead and "," not in refusal.instead:
         return {_place(refusal): refusal.value}
     if refusal.instead:
@@ -116,7 +119,15 @@ def _mend(dialect: Dialect, refusal: Refusal) -> str:
         return f"add {refusal.path}: {refusal.expected}"
     if refusal.error == "unknown_parameter":
         return f"leave {refusal.path} away for {dialect.name}"
+    if refusal.path == "type" and (meant := _meant(refusal)):
+        return f"{meant!r} is near"
     return f"send {refusal.path} as {refusal.expected}"
+
+
+def _meant(refusal: Refusal) -> str | None:
+    """The client event whose name is near the one that the dialect does not have."""
+    known = [name.strip(" '") for name in str(refusal.expected).split(",")]
+    return next(iter(get_close_matches(str(refusal.value), known, 1)), None)
 
 
 def _diff(refusal: Refusal) -> tuple[Change, ...]:

@@ -88,12 +88,14 @@ def ended(record: CaseRecord) -> Iterator[Finding]:
             mend="see the last lines of its log" if observed.log else _NO_LOG,
         )
     elif not observed.closed_in_time:
+        turns = [asked for asked in observed.not_done if not asked.startswith("close ")]
         # Closing is judged apart, so this only explains the close verdict.
         yield Finding(
             code="process.ended",
             severity=Severity.NOTE,
             path="process",
-            message="the implementation did not hang up when told to close, and had to be stopped.",
+            message="the implementation did not hang up when told to close, and had to be stopped."
+            + (f" It never said done to {', '.join(turns)}." if turns else ""),
             expected="notices done and closed, and an end of the process",
             actual=_last_lines(record) or "no log",
             basis=(_OURS,),

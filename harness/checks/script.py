@@ -28,6 +28,9 @@ _AWAITED = (
 
 _LAST_LINES = 8
 
+_ENDS = ("close", "drop", "stall")
+"""Faults after which nothing more comes on a connection."""
+
 
 @check("script.finished", "the implementation went through the whole scenario")
 def finished(record: CaseRecord) -> Iterator[Finding]:
@@ -37,6 +40,8 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
         raise NotProven("no session was opened")
     if not record.exchange.unplayed:
         return
+    if record.unable:
+        raise NotApplicable(record.unable)
     first, *more = record.exchange.unplayed
     needed, other = _needed(first, _sent_since(record))
     nearest = _nearest(needed, other, record.dialect) if needed is not None else None
@@ -46,7 +51,7 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
         severity=Severity.NOT_PROVEN,
         path="script",
         message=f"the session stopped short of {first.holds}{beyond}, which waits for {first}."
-        f"{_fell_silent(record)}{_came_near(needed, nearest)}",
+        f"{_fell_silent(record)}{_still_speaking(record)}{_of_faults(record)}{_came_near(needed, nearest)}",
         expected=needed if needed is not None else f"a client that comes to: {first}",
         actual=_so_far(record.exchange),
         basis=(record.basis,),
@@ -153,6 +158,29 @@ def _fell_silent(record: CaseRecord) -> str:
     if not sent or not sent[-1].refusals or sent[-1].event is None:
         return ""
     return f" The client has been mute since its {sent[-1].event['type']} was refused."
+
+
+def _still_speaking(record: CaseRecord) -> str:
+    """Says so where the service heard the user begin and waits for the end."""
+    marks = [
+        entry.event["type"].rpartition("speech_")[2]
+        for entry in record.exchange.server_entries()
+        if entry.event and entry.event["type"].startswith("input_audio_buffer.speech_")
+    ]
+    if marks[-1:] != ["started"]:
+        return ""
+    return (
+        " The service heard the user begin to speak and never stop: no silence followed"
+        " (an open microphone goes on; a second of zeros is enough)."
+    )
+
+
+def _of_faults(record: CaseRecord) -> str:
+    """Says so where the cause is rather a fault, or that one did not come, than the client."""
+    ended = [text for text in record.struck if text.partition(":")[0] in _ENDS]
+    waited = [text for text in record.never_struck if text.partition(":")[0] in _ENDS]
+    said = f" After the fault {', '.join(ended)} nothing more comes on its connection." if ended else ""
+    return said + (f" The fault {', '.join(waited)} never struck." if waited else "")
 
 
 def _so_far(exchange: Exchange) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from harness.bundled import cassettes_folder
+from harness.bundled import cassettes_folder, scenarios_folder
 from harness.cassette import Cassette, Provenance
 from harness.checks import CaseRecord, judge
 from harness.dialects import Dialect, Evidence
@@ -64,10 +64,16 @@ class CasePlan:
         return of_scenario + tuple(fault for fault in self.faults if fault not in of_scenario)
 
     @property
+    def _scenario_word(self) -> str:
+        """A bundled scenario goes by its name, any other by its file."""
+        bundled = Path(self.scenario.path).resolve().is_relative_to(scenarios_folder().resolve())
+        return self.scenario.name if bundled else self.scenario.path
+
+    @property
     def reproduce(self) -> str:
         """The command that runs this case again."""
         words = ["realtime-harness", "check", "--implementation", self.implementation.name]
-        words += ["--dialect", self.dialect.name, "--scenario", self.scenario.name]
+        words += ["--dialect", self.dialect.name, "--scenario", self._scenario_word]
         if self.scenario.faults and not self.faults_of_scenario:
             words += ["--fault", NO_FAULT]
         for fault in self.faults:
@@ -122,6 +128,7 @@ async def run_case(
     judged = cassettes.judged(server.connections)
     if says_key(judged.exchange, key):
         host.observed.leaked_key = True
+    struck = tuple(map(str, faults.struck))
     record = CaseRecord(
         scenario=plan.scenario,
         dialect=plan.dialect,
@@ -131,6 +138,8 @@ async def run_case(
         observed=host.observed,
         played=tuple(answer for playback in judged.playbacks for answer in playback.played),
         basis=_basis(plan),
+        struck=struck,
+        never_struck=tuple(str(fault) for fault in plan.every_fault if str(fault) not in struck),
         lenient=faults.lenient,
         undone=driven.undone,
         begun=driven.begun,
@@ -139,7 +148,6 @@ async def run_case(
         counterfactual=next((p.counterfactual for p in judged.playbacks if p.counterfactual), None),
     )
     result = _result(plan, record, time.monotonic() - began)
-    struck = tuple(map(str, faults.struck))
     asked = tuple(CaseFault(str(f), f not in plan.faults, str(f) in struck) for f in plan.every_fault)
     return without_key(replace(result, faults=asked, reason=result.reason + _untried(result, asked)), key)
 

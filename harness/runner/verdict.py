@@ -25,9 +25,8 @@ def verdict_and_reason(
     own = _own_fault(record.dialect, record.exchange)
     if own:
         return Verdict.HARNESS_ERROR, f"our server sent what its dialect does not have: {own}"
-    unable = _unable(record)
-    if unable and verdict_of(f for f in findings if f.code != "script.finished") is not Verdict.FAIL:
-        return Verdict.NOT_APPLICABLE, f"the framework has no way to {unable}"
+    if record.unable and verdict_of(findings) is not Verdict.FAIL:
+        return Verdict.NOT_APPLICABLE, record.unable
     verdict = verdict_of(findings)
     if not record.spoke and record.refused_by_fault and verdict is Verdict.PASS:
         return verdict, "the refused handshake reached the user"
@@ -47,13 +46,6 @@ def verdict_and_reason(
     what = ", ".join(code.removeprefix("surfaced.") for code in seen)
     answers = "1 answer" if len(record.played) == 1 else f"{len(record.played)} answers"
     return verdict, f"{answers} of the cassette played; surfaced as sent: {what}"
-
-
-def _unable(record: CaseRecord) -> str | None:
-    """The first thing the framework was asked for and says it has no way to do."""
-    capabilities = record.observed.capabilities
-    asked = [kind for kind in record.undone if kind not in ("hello", "start")]
-    return next((kind for kind in asked if capabilities and kind not in capabilities.intents), None)
 
 
 _ECHOED = {"item": ("/item",), "session": ("/session", "/response"), "response": ("/response",)}

@@ -160,9 +160,8 @@ ROWS: list[Row] = [
     *row("more:swallows", "text-turn", "fail", "resilience.swallowed-exception=fail", dialects=(GA,)),
     *row("more:fails-in-silence", "text-turn", "fail", "resilience.silent-failure=fail", dialects=(PREVIEW,)),
     # What a framework cannot do is no failure of its shim.
-    *row("more:cannot-say", "text-turn", "not-applicable", "script.finished=not-proven", dialects=(GA,)),
-    *row("more:cannot-time-out", "idle-timeout", "not-applicable", "script.finished=not-proven",
-         dialects=(GA,)),
+    *row("more:cannot-say", "text-turn", "not-applicable", dialects=(GA,)),
+    *row("more:cannot-time-out", "idle-timeout", "not-applicable", dialects=(GA,)),
     *row("more:cannot-voice", "session-config", "pass"),
     # What nobody has seen refused is noted and blames nobody, us neither.
     *row("more:fine-unproven-field", "text-turn", "pass", "session.unproven=note", dialects=(GA,)),

@@ -233,8 +233,8 @@ OUTPUT = {"type": "conversation.item.create", "item": {"type": "function_call_ou
 ASK = {"type": "response.create"}
 
 
-def stopped(*sent: tuple[Side, Json], needed: tuple[Json, ...] = (GREETING, ASK)) -> Finding:
-    made = record("text-turn", *sent)
+def stopped(*sent: tuple[Side, Json], needed: tuple[Json, ...] = (GREETING, ASK), **fields: Any) -> Finding:
+    made = record("text-turn", *sent, **fields)
     made.exchange.unplayed.append(Waiting("what it needs", needed, "response.created of answer 1 of 1"))
     word, (finding,) = outcome(made, "script.finished")
     assert word == "finding"
@@ -296,6 +296,49 @@ def test_where_all_was_sent_what_the_answer_waits_for_is_said() -> None:
     finding = stopped(*sent, needed=(append, {"type": "input_audio_buffer.commit"}))
     assert finding.expected == "a client that comes to: what it needs"
     assert "never came" not in finding.message
+
+
+def test_a_user_who_is_heard_to_begin_and_never_to_stop_lacks_silence() -> None:
+    began, ended = (server(f"input_audio_buffer.speech_{end}", item_id="i") for end in ("started", "stopped"))
+    assert "no silence followed" in stopped(began, needed=()).message
+    assert "no silence followed" not in stopped(began, ended, needed=()).message
+
+
+def test_a_fault_that_ends_a_connection_is_named_where_the_script_stopped_short() -> None:
+    struck = stopped(struck=("stall", "unknown-event")).message
+    assert "After the fault stall nothing more comes on its connection." in struck
+    assert "The fault drop:nth=9 never struck." in stopped(never_struck=("drop:nth=9",)).message
+
+
+@pytest.mark.parametrize(
+    ("undone", "said"),
+    [
+        ("speak", "its driver does not list the intent 'speak'"),
+        ("ask for an idle timeout", "the framework has no way to ask for an idle timeout"),
+    ],
+)
+def test_who_cannot_do_what_is_asked_is_told_so_and_has_no_finding(undone: str, said: str) -> None:
+    made = record("text-turn", undone=(undone,))
+    made.exchange.unplayed.append(Waiting("what it needs", (), "response.created of answer 1 of 1"))
+    assert made.unable == said
+    assert outcome(made, "script.finished") == ("not-applicable", [])
+
+
+def test_no_log_is_not_pointed_at() -> None:
+    assert "log" not in stopped().mend
+    silent = record("text-turn", observed=Observed(exit_code=1, stage="ready"))
+    _, (crash,) = outcome(silent, "process.ended")
+    assert "there is none" in crash.mend
+    _, (nothing,) = outcome(replace(silent, handshakes=()), "handshake.connection")
+    assert "log" not in nothing.mend
+
+
+def test_after_a_wrong_hello_that_is_all_there_is_to_say() -> None:
+    observed = Observed(hello_fault="protocol is 2, expected 1", garbage=["hello: …"])
+    made = record("text-turn", observed=observed, handshakes=())
+    findings, _ = judge(made)
+    assert [(one.code, str(one.severity)) for one in findings] == [("process.protocol", "not-proven")]
+    assert "its hello is wrong: protocol is 2, expected 1" in findings[0].message
 
 
 def test_what_comes_many_times_over_is_one_line_of_the_script_so_far() -> None:

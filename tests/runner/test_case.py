@@ -84,6 +84,12 @@ async def test_a_named_fault_is_part_of_the_cases_name() -> None:
     assert plan.reproduce.endswith("--fault unknown-event --fault accept-any-session")
 
 
+def test_a_scenario_of_ones_own_is_run_again_by_its_file(tmp_path: Path) -> None:
+    plan = case("reference", GA, "text-turn")
+    own = replace(plan, scenario=replace(plan.scenario, path=str(tmp_path / "mine.yaml")))
+    assert own.reproduce.endswith(f"--scenario {tmp_path}/mine.yaml")
+
+
 async def test_under_a_lenient_server_a_refused_field_is_a_note() -> None:
     result = await run(case("miniature:modalities-audio-only", PREVIEW, "text-turn", "accept-any-session"))
     assert found(result) == {"modality.value=note"}
