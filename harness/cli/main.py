@@ -62,7 +62,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="realtime-harness",
         description="Record-and-replay conformance tests for clients of the Azure OpenAI Realtime API.",
-        epilog="Exit codes: 0 as expected, 1 not as expected, 2 usage, broken file or harness fault.",
+        epilog="Exit codes: 0 as expected, 1 not as expected, 2 usage, broken file or harness fault. "
+        "Whether a client hung up in time (close: …) is shown and does not count.",
     )
     parser.add_argument("--version", action="version", version=f"realtime-harness {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
