@@ -49,12 +49,19 @@ def construct_cassettes(scenario: Scenario, dialect: Dialect) -> tuple[Cassette,
         )
         talk = _Talk(service, client)
         service.open()
-        talk.run()
+        try:
+            talk.run()
+        except RecordingFault as fault:
+            line = scenario.line(client.step)
+            where = scenario.path if line is None else f"{scenario.path}:{line}"
+            problem = f"{where}: in {dialect.name}: {fault.problem}"
+            raise RecordingFault(problem, fault.script) from None
         cassettes.append(Cassette(_header(scenario, dialect), tuple(talk.interactions), talk.close))
         given += len(service.exchange.responses)
         passed += service.t
     if given != len(scenario.answers):
-        problem = f"{scenario.path}: {given} answers are asked for and `answers` has {len(scenario.answers)}"
+        asked = f"{given} answers are asked for and `answers` has {len(scenario.answers)}"
+        problem = f"{scenario.path}: in {dialect.name}: {asked}"
         raise RecordingFault(problem, client.script())
     return tuple(cassettes)
 

@@ -46,6 +46,11 @@ class ScriptedClient:
         return self._index >= len(self.scenario.steps)
 
     @property
+    def step(self) -> int:
+        """The step the script is at, counted from 0."""
+        return self._index
+
+    @property
     def _step(self) -> Step | None:
         return None if self.finished else self.scenario.steps[self._index]
 

@@ -91,6 +91,8 @@ class Crossed:
     session: Json
     why: str | None = None
     """Where the answer that begins with it comes from."""
+    note: str | None = None
+    """What the service takes without a word, and people want to know."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Tap:
         if entry.side is Side.SERVER and entry.canonical and entry.canonical[0]["type"] == "response.created":
             starts = [start for start in service.exchange.responses if start.entry == entry.number]
             why = starts[0].why_modelled if starts else None
-        self._untold.append(Crossed(self.number, self.t, entry, service.session, why))
+        self._untold.append(Crossed(self.number, self.t, entry, service.session, why, _note(entry, service)))
 
     def told(self) -> Iterator[Crossed]:
         """What is to be told now."""
@@ -156,6 +158,20 @@ class Tap:
         if self.keep:
             self.kept.extend(untold)
         yield from untold
+
+
+def _note(entry: Entry, service: Service) -> str | None:
+    """A result of a tool that nobody called: what the service does with it, nobody has published."""
+    event = entry.canonical[0] if entry.side is Side.CLIENT and entry.canonical else {}
+    item = event.get("item")
+    if event.get("type") != "conversation.item.create" or entry.refusals or entry.refused_by_state:
+        return None
+    if not isinstance(item, dict) or item.get("type") != "function_call_output":
+        return None
+    calls = [one.get("call_id") for one in service.conversation.items if one["type"] == "function_call"]
+    if item.get("call_id") in calls:
+        return None
+    return f"no call has this call_id, accepted all the same; calls: {', '.join(map(str, calls)) or 'none'}"
 
 
 class Tapped(Service):

@@ -6,9 +6,10 @@ with a JSON pointer and a sentence, most specific first.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -29,6 +30,8 @@ class Problem:
     message: str
     expected: str
     keyword: str
+    hint: str | None = field(default=None, compare=False)
+    """For people who wrote the file: the names there are, and the one that is near."""
 
 
 class Schema:
@@ -75,7 +78,23 @@ def _problem(error: ValidationError) -> Problem:
     message = str(error.message)
     if len(message) > 300:
         message = message[:150] + " … " + message[-120:]
-    return Problem(pointer, message, _expectation(keyword, error.validator_value), keyword)
+    expected = _expectation(keyword, error.validator_value)
+    return Problem(pointer, message, expected, keyword, _hint(keyword, error))
+
+
+def _hint(keyword: str, error: ValidationError) -> str | None:
+    """The keys there are, where there is one too many."""
+    names = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    if not isinstance(error.instance, dict):
+        return None
+    if keyword == "additionalProperties" and names:
+        wrong = next((key for key in error.instance if key not in names), "")
+        close = difflib.get_close_matches(str(wrong), names, 1)
+        near = f"{close[0]!r} is near; " if close else ""
+        return f"{near}there are {', '.join(names)}"
+    if keyword == "maxProperties" and error.validator_value == 1:
+        return f"keep one of {', '.join(map(str, error.instance))}"
+    return None
 
 
 def _expectation(keyword: str, value: Any) -> str:
@@ -122,4 +141,5 @@ def check_document(document: Document, schema: Schema, fault: type[FileFault]) -
             line=document.line(first.pointer),
             pointer=first.pointer or "/",
             expected=first.expected,
+            hint=first.hint,
         )

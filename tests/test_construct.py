@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -105,8 +106,9 @@ def test_a_scenario_whose_answers_do_not_fit_its_steps_cannot_be_constructed() -
 def test_a_scenario_that_waits_for_what_never_comes_cannot_be_constructed() -> None:
     whole = scenario("text-turn")
     waiting = replace(whole, steps=(*whole.steps[:3], whole.steps[2]))
-    with pytest.raises(RecordingFault, match="says no more"):
+    with pytest.raises(RecordingFault, match="says no more") as fault:
         construct_cassette(waiting, bundled_dialect(GA))
+    assert re.match(rf"\S+text-turn\.yaml:\d+: in {GA}: ", str(fault.value))
 
 
 def test_a_wait_passes_on_the_virtual_clock_and_costs_no_time() -> None:

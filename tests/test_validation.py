@@ -165,3 +165,18 @@ PEOPLE = st.recursive(
 @given(PEOPLE | st.builds(lambda rest: {**rest, "name": "a"}, st.dictionaries(KEYS, PEOPLE, max_size=3)))
 def test_what_is_accepted_has_no_problems_and_what_is_not_has_some(value: object) -> None:
     assert PERSON.accepts(value) == (PERSON.problems(value) == [])
+
+
+def test_a_key_too_many_is_answered_with_the_one_that_is_near_and_all_there_are() -> None:
+    schema = Schema(
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"when": True, "times": True},
+            "maxProperties": 1,
+        }
+    )
+    (wrong,) = schema.problems({"whne": 1})
+    assert wrong.hint == "'when' is near; there are when, times"
+    (many,) = schema.problems({"when": 1, "times": 1})
+    assert many.hint == "keep one of when, times"

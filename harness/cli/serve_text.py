@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from harness.checks.refusals import refusal_finding
 from harness.cli.crossing_text import STREAMS, arrow, content, is_routine, name_of, shown, stream_of, streamed
+from harness.cli.refusal_text import handshake_reason, state_finding
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
@@ -40,6 +41,8 @@ def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool
     address = f"{name}_ENDPOINT={origin}" if azure else f"{name}_BASE_URL={base}"
     yield [("serving ", "bold"), (what, ""), (" as ", "bold"), (f"{dialect.name}, {dialect.title}", "")]
     yield []
+    for label, text in _asked(serving):
+        yield _labelled(label, text)
     yield _labelled("url", f"{origin.replace('http://', 'ws://')}{path}?{urlencode(query)}")
     yield _labelled("key", word)
     yield _labelled("header", f"api-key: {word}" if azure else f"Authorization: Bearer {word}")
@@ -66,6 +69,18 @@ def _python(query: dict[str, str], origin: str, base: str, key: str) -> Iterator
     yield f'async with {where}.connect(model="{model}"{more}) as connection: ...'
 
 
+def _asked(serving: Serving) -> Iterator[tuple[str, str]]:
+    """The pace and the faults, as far as they are not the service's own: a time without its unit shows."""
+    pace = serving.pace
+    words = [] if pace.speed == 1 else ["all at once" if pace.speed is None else f"speed {pace.speed:g}"]
+    words += [f"latency {pace.latency:g} s"] if pace.latency else []
+    words += [f"{wait:g} s before {pattern}" for pattern, wait in pace.delays]
+    if words:
+        yield "pace", ", ".join(words)
+    for number, fault in enumerate(serving.faults):
+        yield "" if number else "faults", str(fault)
+
+
 def _labelled(label: str, text: str) -> Line:
     return [(f"  {label:<8}", "bold"), (text, "")]
 
@@ -86,7 +101,6 @@ class Story:
 
     def __init__(self, serving: Serving, put: Callable[[Line], None]) -> None:
         self._dialect = serving.dialect
-        self._query = serving.query
         self._put = put
         self._replays = bool(serving.cassettes)
         self._rows: dict[int, dict[str, _Row]] = {}
@@ -124,22 +138,19 @@ class Story:
         self._put(line)
 
     def _turned_away(self, handshake: Handshake) -> None:
-        why = handshake.refusal or ("a fault" if handshake.fault else "no request for a WebSocket")
+        expected = None
+        if handshake.refusal is not None:
+            why, expected = handshake_reason(self._dialect, handshake)
+        else:
+            why = "a fault" if handshake.fault else "no request for a WebSocket"
         line: Line = [("    ", ""), ("handshake refused  ", "bold red")]
-        line.append((f"HTTP {handshake.status}, {why.replace('_', ' ')}: {shown(handshake.path)}", ""))
+        line.append((f"HTTP {handshake.status}, {why}: {shown(handshake.path)}", ""))
         line.append((f" {shown(dict(handshake.query))}" if handshake.query else "", "dim"))
         if handshake.fault:
             line.append(_fault(handshake.fault))
         self._put(line)
-        if handshake.refusal is not None:
-            self._put([(f"{_INDENT}expected  ", "bold"), (self._expected(handshake.refusal), "")])
-
-    def _expected(self, refusal: str) -> str:
-        rules = self._dialect.handshake
-        if refusal == "wrong_key":
-            # Commas: a word that follows `bearer` is taken for a key, and redacted.
-            return f"the key that is shown at the start, as {', '.join(rules.auth)}"
-        return f"{rules.path}?{urlencode(self._query)}"
+        if expected is not None:
+            self._put([(f"{_INDENT}expected  ", "bold"), (expected, "")])
 
     def _crossed(self, crossed: Crossed) -> None:
         stream = stream_of(crossed.entry)
@@ -186,8 +197,9 @@ class Story:
             finding = refusal_finding(self._dialect, refusal, at=entry.number, first=number == 0)
             yield from _finding_lines(finding)
         if entry.refused_by_state is not None:
-            why = entry.refused_by_state.replace("_", " ")
-            yield [(f"{_INDENT}REFUSED  ", "bold red"), (f"{why}; the error that answers it says more", "")]
+            yield from _finding_lines(state_finding(self._dialect, entry))
+        if crossed.note is not None:
+            yield [(f"{_INDENT}note      ", "bold yellow"), (crossed.note, "")]
 
 
 def _margin(number: int, t: float) -> Line:
@@ -215,7 +227,8 @@ def _finding_lines(finding: Finding) -> Iterator[Line]:
     ]
     yield [(f"{_INDENT}  ", ""), (shown(finding.message, 600), "")]
     yield [(f"{_INDENT}  expected  ", "bold"), (shown(finding.expected, 400), "")]
-    yield [(f"{_INDENT}  actual    ", "bold"), (shown(finding.actual, 400), "")]
+    if finding.actual is not None:
+        yield [(f"{_INDENT}  actual    ", "bold"), (shown(finding.actual, 400), "")]
     for basis in finding.basis:
         yield [(f"{_INDENT}  evidence  ", "bold"), (f"{basis.evidence}: {basis.source}", "dim")]
     yield [(f"{_INDENT}  mend      ", "bold"), (shown(finding.mend, 400), "")]

@@ -80,7 +80,7 @@ def _check(path: Path) -> str:
                     str(path), f"{entry.case}: there is no check {code!r}", hint="docs/checks.md"
                 )
         return f"a baseline of {len(baseline.known)} known failure(s)"
-    if isinstance(value, dict) and "format" in value:
+    if isinstance(value, dict) and ("format" in value or "answers" in value):
         return f"a model script with {len(load_model_script(path).entries)} answer(s)"
     raise FileFault(
         str(path),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -20,6 +22,8 @@ AT_ONCE = "max"
 
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)?")
 _LONGEST = 600.0
+_WORD = re.compile(r"\{(\w+)\}")
+_PUT_IN = ("said", "result")
 _STOCK = Path(__file__).with_name("stock.yaml")
 
 
@@ -133,6 +137,10 @@ class _Reader:
         return Entry(self._answer(raw["answer"], f"{at}/answer"), name, when, raw.get("times"))
 
     def _answer(self, raw: Any, at: str) -> Answer:
+        for word in _WORD.findall(json.dumps(raw, ensure_ascii=False)):
+            close = difflib.get_close_matches(word, _PUT_IN, 1, 0.7)
+            if close and word not in _PUT_IN:
+                self.fail(at, f"{{{word}}} stands for nothing", f"{{{close[0]}}}, or other words")
         try:
             return self.answers.answer(raw, at)
         except ScenarioFault as fault:

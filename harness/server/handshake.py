@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from harness.dialects import Acceptance, Dialect
@@ -11,6 +12,8 @@ from harness.dialects.model import HandshakeRefusal
 from harness.redaction import Redactor
 from harness.server.opening import error_body
 from harness.service import Handshake
+
+_WRONG_QUERY = "The query parameter '{name}' has a value that is not supported."
 
 _KEY_PREFIX = "openai-insecure-api-key."
 """What a key is called as a subprotocol, by the openai package for browsers."""
@@ -57,7 +60,8 @@ def _refusal(
         if rule.missing_from(query):
             return rules.refusals["missing_query"], rule.name
         if rule.name in query and not rule.takes(query[rule.name]):
-            return rules.refusals["missing_query"], rule.name
+            # Nobody has published what the service says then; the name at least is told, and not as missing.
+            return replace(rules.refusals["missing_query"], message=_WRONG_QUERY), rule.name
     return None, ""
 
 

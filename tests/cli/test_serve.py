@@ -31,6 +31,7 @@ from harness.cassette import load_cassette
 from harness.cli.main import build_parser, main
 from harness.cli.serve import serving_of, show
 from harness.cli.terminal import Screen
+from harness.exceptions import UsageFault
 from harness.messages import Json
 from harness.model_script import load_model_script
 from harness.validation import bundled_schema
@@ -250,11 +251,95 @@ async def test_a_refusal_is_shown_in_full_with_its_mend(script: str) -> None:
     assert "REFUSED  session.voice  rename.session-shape" in said
     assert "mend      for azure-v1, send session.audio.output.voice in place of session.voice" in said
     assert "REFUSED  session.colour  session.unknown-parameter" in said
-    assert "REFUSED  commit empty" in said
+    assert "REFUSED  input_audio_buffer.commit  commit_empty" in said
+    assert "expected  100 ms of audio or more" in said
+    assert "mend      append the audio first" in said
     assert "error  unknown_parameter “Unknown parameter: 'session.voice'.”" in said
     assert "3 refused events" in said
     assert "refused   session.update: session.voice, session.colour" in said
     assert "\x1b" not in running.output.getvalue()
+
+
+async def test_what_the_state_forbids_is_shown_with_its_mend_and_a_result_without_a_call_with_a_note() -> (
+    None
+):
+    output = {"type": "function_call_output", "call_id": "call_nobody_made", "output": "1"}
+    async with served("--model") as running:
+        async with running.dial() as websocket:
+            await websocket.send('{"type": "response.cancel"}')
+            await hear_until(websocket, "error")
+            await websocket.send('{"type": "respnse.create"}')
+            await websocket.send(json.dumps({"type": "conversation.item.create", "item": output}))
+            await hear_until(websocket, "conversation.item.done")
+        said = await running.until("closed")
+    assert "REFUSED  response.cancel  cancel_not_active" in said
+    assert "expected  response.cancel between response.created and response.done" in said
+    assert "mend      'response.create' is near" in said
+    assert "note      no call has this call_id, accepted all the same; calls: none" in said
+
+
+async def test_pace_and_faults_are_shown_at_the_start_and_the_stock_model_by_its_name() -> None:
+    asked = (
+        "--latency",
+        "20ms",
+        "--delay",
+        "response.done=10ms",
+        "--speed",
+        "max",
+        "--fault",
+        "drop:nth=9999",
+    )
+    async with served("--model", *asked) as running:
+        async with running.dial() as websocket:
+            await websocket.send('{"type": "response.create"}')
+            await hear_until(websocket, "response.done")
+        said = await running.until("closed")
+    assert "pace    all at once, latency 0.02 s, 0.01 s before response.done" in said
+    assert "faults  drop:nth=9999" in said
+    assert "response.created  (the stock model)" in said
+
+
+@pytest.mark.parametrize(
+    ("dialect", "query", "why", "expected"),
+    [
+        (
+            "azure-v1",
+            "model=a&api-version=2025-04-01-preview",
+            "HTTP 401, api-version has no place on /openai/v1/realtime",
+            "expected  /openai/v1/realtime?model=",
+        ),
+        (
+            "azure-2025-04-01-preview",
+            "api-version=2023-01-01&deployment=a",
+            "api-version is 2023-01-01, not 2025-04-01-preview",
+            "api-version=2025-04-01-preview",
+        ),
+        ("azure-v1", "intent=transcription", "HTTP 400, model is missing", "&intent=transcription"),
+    ],
+)
+async def test_a_refused_handshake_says_which_parameter_is_wrong(
+    dialect: str, query: str, why: str, expected: str
+) -> None:
+    async with served("--model", "-d", dialect) as running:
+        with pytest.raises(InvalidStatus) as caught:
+            await running.dial(running.url.partition("?")[0] + f"?{query}")
+        said = await running.until("expected")
+    assert why in said
+    assert expected in said
+    assert ("is missing" in caught.value.response.body.decode()) == ("missing" in why)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("docs/model.yaml",), "serve --model docs/model.yaml"),
+        (("--model", "scenarios/text-turn.yaml"), "is a scenario and no model script"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_how_it_is_served(arguments: tuple[str, ...], hint: str) -> None:
+    with pytest.raises(UsageFault) as caught:
+        serving_of(build_parser().parse_args(["serve", "--key", KEY, *arguments]))
+    assert hint in str(caught.value)
 
 
 async def test_a_refused_handshake_is_shown_with_what_was_expected() -> None:

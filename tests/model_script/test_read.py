@@ -89,6 +89,7 @@ def test_the_schema_has_the_answers_of_scenario_files() -> None:
         ("faults: [drop, blow-up]", 2, "/faults/1", "no fault 'blow-up'"),
         ("faults:\n  - drop:at=respnse.done", 3, "/faults/0", "no dialect has a server event 'respnse.done'"),
         ("delays: {respnse.done: 1s}", 2, "/delays/respnse.done", "no dialect has a server event"),
+        ("answers:\n  - text: 'You said {saidd}'", 3, "/answers/0", "{saidd} stands for nothing"),
         ("latency: soon", 2, "/latency", "'soon'"),
         ("delays: {response.done: 900s}", 2, "/delays/response.done", "no such time"),
         ("speed: 0", 2, "/speed", "0"),

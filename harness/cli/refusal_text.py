@@ -1,0 +1,97 @@
+"""What `serve` says of refusals beyond the tables of fields: of handshakes, and of events out of place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from harness.cli.crossing_text import shown
+from harness.dialects import Acceptance, Dialect
+from harness.dialects.model import DEPLOYMENT
+from harness.findings import Basis, Finding, Severity
+from harness.service import Entry, Handshake
+
+_STATES: Mapping[str, tuple[str, str]] = {
+    "active_response": (
+        "response.create when no response is active",
+        "wait for response.done, or send response.cancel first",
+    ),
+    "cancel_not_active": (
+        "response.cancel between response.created and response.done",
+        "nothing is lost: the answer was over. Cancel only what is active, or pass over this error",
+    ),
+    "commit_empty": (
+        "100 ms of audio or more since the last commit",
+        "append the audio first; with turn_detection the service commits by itself, so send no commit",
+    ),
+    "invalid_json": ("one JSON object in each frame", "send the event as JSON text, the whole of it at once"),
+    "invalid_event": ("an object with a type", 'give it a "type", such as "response.create"'),
+    "delete_unknown_item": ("an id the service told of", "take it from conversation.item.added"),
+    "retrieve_unknown_item": ("an id the service told of", "take it from conversation.item.added"),
+    "truncate_unknown_item": ("an id the service told of", "take it from response.output_item.added"),
+    "truncate_past_end": (
+        "audio_end_ms within the audio that was sent",
+        "send how much of this item was played, not of the whole session",
+    ),
+    "truncate_no_audio": (
+        "an item with audio of the model",
+        "truncate only spoken answers; a written one is cut by response.cancel",
+    ),
+    "voice_after_audio": ("the voice as it is", "choose the voice before the first answer is spoken"),
+    "previous_item_unknown": ("an id the service told of, or none", "leave previous_item_id away to append"),
+    "wrong_session_kind": (
+        "session.type realtime",
+        "open the connection with intent=transcription for a session that only hears",
+    ),
+}
+"""By the name of the error in the catalogue: what was expected, and how to mend it."""
+
+
+def state_finding(dialect: Dialect, entry: Entry) -> Finding:
+    """An event that the state of the session forbids; the error that answers it comes next."""
+    assert entry.refused_by_state is not None
+    spec = dialect.errors[entry.refused_by_state]
+    what = entry.event["type"] if entry.event is not None else "a frame that is no event"
+    other = (f"not: {spec.when}", "wait for the service's own event before the next step")
+    expected, mend = _STATES.get(spec.name, other)
+    failing = spec.fact.evidence.can_fail and not spec.harmless
+    return Finding(
+        code=spec.name,
+        severity=Severity.FAIL if failing else Severity.DEVIATION,
+        path=str(what),
+        message=f"refused, for {spec.when or spec.message}. Nothing of it is applied.",
+        expected=expected,
+        actual=None,
+        basis=(Basis(spec.fact.evidence, spec.fact.source),),
+        mend=mend,
+        at=entry.number,
+    )
+
+
+def handshake_reason(dialect: Dialect, handshake: Handshake) -> tuple[str, str]:
+    """Why a handshake was refused, and what was expected instead."""
+    rules, sent = dialect.handshake, dict(handshake.query)
+    if handshake.refusal == "wrong_path":
+        return "wrong path", right_url(dialect, sent)
+    for rule in rules.query:
+        refused = rule.acceptance is Acceptance.REFUSED and rule.name in sent
+        if refused:
+            told = f"as the service answers it ({rule.fact.evidence}: {rule.fact.source})"
+            return f"{rule.name} has no place on {rules.path}, {told}", right_url(dialect, sent)
+        if handshake.refusal == "wrong_key":
+            continue
+        if rule.missing_from(sent):
+            return f"{rule.name} is missing", right_url(dialect, sent)
+        if rule.name in sent and not rule.takes(sent[rule.name]):
+            return f"{rule.name} is {shown(sent[rule.name])}, not {rule.value}", right_url(dialect, sent)
+    if handshake.refusal == "wrong_key":
+        # Commas: a word that follows `bearer` is taken for a key, and redacted.
+        return "wrong key", f"the key that is shown at the start, as {', '.join(rules.auth)}"
+    return (handshake.refusal or "").replace("_", " "), right_url(dialect, sent)
+
+
+def right_url(dialect: Dialect, sent: Mapping[str, str]) -> str:
+    """Path and query of a right handshake, for transcription where that was asked for."""
+    rules = dialect.handshake
+    hears = any(rule.means == "transcription" and rule.name in sent for rule in rules.query)
+    return f"{rules.path}?{urlencode(rules.right_query(DEPLOYMENT, transcription=hears))}"
