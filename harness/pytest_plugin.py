@@ -3,8 +3,8 @@
     pytest --realtime-implementation pipecat@1.1.0 scenarios/
 
 Without that option the plugin collects nothing and loads nothing. The
-cassettes are looked for in the folder of the ini option `realtime_cassettes`,
-then among the bundled ones.
+cassettes are looked for in the folder of the ini option `realtime_cassettes`
+(from pytest's rootdir), then among the bundled ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--realtime-dialect", action="append", default=[], metavar="NAME", help="default: every dialect"
     )
-    parser.addini("realtime_cassettes", "folder of cassettes: DIALECT/SCENARIO.jsonl", default="cassettes")
+    parser.addini(
+        "realtime_cassettes",
+        "folder of cassettes, from the rootdir: DIALECT/SCENARIO.jsonl",
+        default="cassettes",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    asked = any(one.partition("::")[0].endswith((".yaml", ".yml")) for one in config.args)
+    if not asked or config.getoption("--realtime-implementation"):
+        return None
+    return "realtime-harness: scenario files are collected with --realtime-implementation NAME"
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -52,6 +63,7 @@ class ScenarioFile(pytest.File):
         from harness.dialects import bundled_dialect, default_dialect_names  # noqa: PLC0415
         from harness.drivers import parse_implementation  # noqa: PLC0415
         from harness.exceptions import HarnessError  # noqa: PLC0415
+        from harness.faults import checked_fault  # noqa: PLC0415
         from harness.runner import Selection, plan_run  # noqa: PLC0415
         from harness.scenario import load_scenario  # noqa: PLC0415
 
@@ -60,8 +72,11 @@ class ScenarioFile(pytest.File):
         own = config.rootpath / str(config.getini("realtime_cassettes"))
         try:
             scenario = load_scenario(self.path)
+            for fault in scenario.faults:
+                checked_fault(fault)
             for name in names:
-                found = (own / name / f"{scenario.name}.jsonl").exists()
+                bundled = (cassettes_folder() / name / f"{scenario.name}.jsonl").exists()
+                found = (own / name / f"{scenario.name}.jsonl").exists() or not bundled
                 selection = Selection(
                     tuple(map(parse_implementation, config.getoption("--realtime-implementation"))),
                     (bundled_dialect(name),),
@@ -71,8 +86,8 @@ class ScenarioFile(pytest.File):
                 for plan in plan_run(selection):
                     title = f"{plan.implementation.name}/{plan.dialect.name}"
                     yield CaseItem.from_parent(self, name=title, plan=plan)
-        except HarnessError as fault:
-            raise self.CollectError(str(fault)) from None
+        except HarnessError as wrong:
+            raise self.CollectError(str(wrong)) from None
 
 
 class NotConformant(AssertionError):

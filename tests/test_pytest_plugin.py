@@ -85,3 +85,31 @@ def test_the_plugin_loads_nothing_of_the_harness_until_it_is_used(pytester: pyte
     )
     result = pytester.runpytest_subprocess("-p", "no:asyncio", "-p", "no:hypothesispytest", "-p", "no:anyio")
     result.assert_outcomes(passed=1)
+
+
+def test_a_scenario_that_is_asked_for_without_an_implementation_is_told_what_is_missing(
+    project: pytest.Pytester,
+) -> None:
+    result = project.runpytest_subprocess("scenarios/text-turn.yaml")
+    result.stdout.fnmatch_lines(["*scenario files are collected with --realtime-implementation NAME*"])
+
+
+def test_a_cassette_that_is_missing_is_named_in_the_folder_that_was_asked_for(
+    project: pytest.Pytester,
+) -> None:
+    path = project.path / "scenarios" / "text-turn.yaml"
+    text = path.read_text("utf-8").replace("scenario: text-turn", "scenario: mine")
+    path.with_name("mine.yaml").write_text(text, encoding="utf-8")
+    result = project.runpytest_subprocess(
+        "--realtime-implementation=reference", "-o", "realtime_cassettes=tapes", "scenarios/mine.yaml"
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*{project.path / 'tapes'}*mine.jsonl*"])
+
+
+def test_a_misspelt_event_of_a_fault_is_a_collection_error(project: pytest.Pytester) -> None:
+    path = project.path / "scenarios" / "text-turn.yaml"
+    path.write_text(path.read_text("utf-8") + "faults: [drop:at=respnse.done]\n", encoding="utf-8")
+    result = project.runpytest_subprocess("--realtime-implementation=reference", "scenarios/text-turn.yaml")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*no dialect has a server event 'respnse.done'*"])

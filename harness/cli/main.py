@@ -115,7 +115,12 @@ def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--delay", action="append", metavar="EVENT=TIME", help="wait before it; may be repeated"
     )
-    parser.add_argument("--cassettes", type=Path, metavar="DIR", help="DIR/DIALECT/SCENARIO.jsonl")
+    parser.add_argument(
+        "--cassettes",
+        type=Path,
+        metavar="DIR",
+        help="DIR/DIALECT/SCENARIO.jsonl, in place of the bundled ones",
+    )
     parser.add_argument(
         "--baseline", type=Path, metavar="FILE", help="the known failures (default: the bundled)"
     )
