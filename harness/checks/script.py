@@ -28,6 +28,9 @@ _AWAITED = (
 
 _LAST_LINES = 8
 
+_PAUSE = 0.9
+"""Seconds without a sound, not even silence, that no open microphone makes."""
+
 _ENDS = ("close", "drop", "stall")
 """Faults after which nothing more comes on a connection."""
 
@@ -161,16 +164,22 @@ def _fell_silent(record: CaseRecord) -> str:
 
 
 def _still_speaking(record: CaseRecord) -> str:
-    """Says so where the service heard the user begin and waits for the end."""
-    marks = [
-        entry.event["type"].rpartition("speech_")[2]
-        for entry in record.exchange.server_entries()
-        if entry.event and entry.event["type"].startswith("input_audio_buffer.speech_")
-    ]
-    if marks[-1:] != ["started"]:
+    """Says so where the service heard the user begin, and then heard nothing for a time, not even silence."""
+    heard: float | None = None
+    for entry in record.exchange.entries:
+        if heard is not None and entry.t - heard >= _PAUSE:
+            break
+        name = entry.event["type"] if entry.event else ""
+        if name == "input_audio_buffer.speech_stopped":
+            heard = None
+        elif name == "input_audio_buffer.speech_started" or (
+            heard is not None and name == "input_audio_buffer.append"
+        ):
+            heard = entry.t
+    if heard is None:
         return ""
     return (
-        " The service heard the user begin to speak and never stop: no silence followed"
+        " The service heard the user begin to speak and not stop: no silence followed"
         " (an open microphone goes on; a second of zeros is enough)."
     )
 

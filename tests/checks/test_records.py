@@ -298,10 +298,21 @@ def test_where_all_was_sent_what_the_answer_waits_for_is_said() -> None:
     assert "never came" not in finding.message
 
 
-def test_a_user_who_is_heard_to_begin_and_never_to_stop_lacks_silence() -> None:
+@pytest.mark.parametrize(
+    ("step", "ends", "lacking"),
+    [(0.1, False, True), (0.1, True, False), (2.0, True, True)],
+    ids=["never-ended", "ended", "ended-by-the-sound-of-the-next-turn"],
+)
+def test_a_user_who_is_heard_to_begin_and_not_to_stop_lacks_silence(
+    step: float, ends: bool, lacking: bool
+) -> None:
+    sound = client("input_audio_buffer.append", audio="AAAA")
     began, ended = (server(f"input_audio_buffer.speech_{end}", item_id="i") for end in ("started", "stopped"))
-    assert "no silence followed" in stopped(began, needed=()).message
-    assert "no silence followed" not in stopped(began, ended, needed=()).message
+    made = record("text-turn", began, sound, *([ended] if ends else []))
+    made.exchange.entries[:] = [replace(entry, t=entry.t * step) for entry in made.exchange.entries]
+    made.exchange.unplayed.append(Waiting("1 turn(s) of speech", (), "response.created of answer 1 of 1"))
+    _, (finding,) = outcome(made, "script.finished")
+    assert ("no silence followed" in finding.message) is lacking
 
 
 def test_a_fault_that_ends_a_connection_is_named_where_the_script_stopped_short() -> None:
