@@ -59,7 +59,7 @@ def state_finding(dialect: Dialect, entry: Entry) -> Finding:
         code=spec.name,
         severity=Severity.FAIL if failing else Severity.DEVIATION,
         path=str(what),
-        message=f"refused, for {spec.when or spec.message}. Nothing of it is applied.",
+        message=f"Refused: {spec.when or spec.message}. The error that answers it comes next.",
         expected=expected,
         actual=None,
         basis=(Basis(spec.fact.evidence, spec.fact.source),),
@@ -68,26 +68,27 @@ def state_finding(dialect: Dialect, entry: Entry) -> Finding:
     )
 
 
-def handshake_reason(dialect: Dialect, handshake: Handshake) -> tuple[str, str]:
-    """Why a handshake was refused, and what was expected instead."""
+def handshake_reason(dialect: Dialect, handshake: Handshake) -> tuple[str, str, str | None]:
+    """Why a handshake was refused, what was expected instead, and how that is known."""
     rules, sent = dialect.handshake, dict(handshake.query)
     if handshake.refusal == "wrong_path":
-        return "wrong path", right_url(dialect, sent)
+        return "wrong path", right_url(dialect, sent), None
     for rule in rules.query:
         refused = rule.acceptance is Acceptance.REFUSED and rule.name in sent
+        evidence = f"{rule.fact.evidence}: {rule.fact.source}"
         if refused:
-            told = f"as the service answers it ({rule.fact.evidence}: {rule.fact.source})"
-            return f"{rule.name} has no place on {rules.path}, {told}", right_url(dialect, sent)
+            return f"{rule.name} has no place on {rules.path}", right_url(dialect, sent), evidence
         if handshake.refusal == "wrong_key":
             continue
         if rule.missing_from(sent):
-            return f"{rule.name} is missing", right_url(dialect, sent)
+            return f"{rule.name} is missing", right_url(dialect, sent), evidence
         if rule.name in sent and not rule.takes(sent[rule.name]):
-            return f"{rule.name} is {shown(sent[rule.name])}, not {rule.value}", right_url(dialect, sent)
+            why = f"{rule.name} is {shown(sent[rule.name])}, not {rule.value}"
+            return why, right_url(dialect, sent), evidence
     if handshake.refusal == "wrong_key":
         # Commas: a word that follows `bearer` is taken for a key, and redacted.
-        return "wrong key", f"the key that is shown at the start, as {', '.join(rules.auth)}"
-    return (handshake.refusal or "").replace("_", " "), right_url(dialect, sent)
+        return "wrong key", f"the key that is shown at the start, as {', '.join(rules.auth)}", None
+    return (handshake.refusal or "").replace("_", " "), right_url(dialect, sent), None
 
 
 def right_url(dialect: Dialect, sent: Mapping[str, str]) -> str:

@@ -138,9 +138,9 @@ class Story:
         self._put(line)
 
     def _turned_away(self, handshake: Handshake) -> None:
-        expected = None
+        expected = evidence = None
         if handshake.refusal is not None:
-            why, expected = handshake_reason(self._dialect, handshake)
+            why, expected, evidence = handshake_reason(self._dialect, handshake)
         else:
             why = "a fault" if handshake.fault else "no request for a WebSocket"
         line: Line = [("    ", ""), ("handshake refused  ", "bold red")]
@@ -151,6 +151,8 @@ class Story:
         self._put(line)
         if expected is not None:
             self._put([(f"{_INDENT}expected  ", "bold"), (expected, "")])
+        if evidence is not None:
+            self._put([(f"{_INDENT}evidence  ", "bold"), (evidence, "dim")])
 
     def _crossed(self, crossed: Crossed) -> None:
         stream = stream_of(crossed.entry)
