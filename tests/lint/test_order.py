@@ -336,7 +336,9 @@ class TestAServerThatTakesAnything:
 
     def test_adds_none_of_a_response_outside_the_conversation(self, dialect: str) -> None:
         said = [
-            one for one in cassette(dialect, "text-turn") if not one[1]["type"].startswith("conversation.item.")
+            one
+            for one in cassette(dialect, "text-turn")
+            if not one[1]["type"].startswith("conversation.item.")
         ]
         for _, event in said:
             if "response" in event and "conversation_id" in event["response"]:

@@ -104,8 +104,18 @@ async def test_a_capture_comes_back_the_same_but_for_ids_and_times(name: str, tm
 
 
 def wire_log(source: Cassette, result: CaseResult, path: Path) -> Path:
-    """What crossed the server's wire, as a cassette."""
-    interactions = tuple(Interaction(e.t, e.side, e.event, e.raw) for e in result.exchange.entries)
+    """What crossed the server's wire, as a cassette.
+
+    Silence that was still under way when the service had heard enough is the driver's own.
+    """
+    entries = result.exchange.entries
+    types = [entry.event["type"] if entry.event else "" for entry in entries]
+    heard = max((n for n, type_ in enumerate(types) if type_ == "input_audio_buffer.committed"), default=0)
+    interactions = tuple(
+        Interaction(entry.t, entry.side, entry.event, entry.raw)
+        for number, entry in enumerate(entries)
+        if number < heard or types[number] != "input_audio_buffer.append"
+    )
     made = replace(source, interactions=interactions, close=Close("client", 1000))
     path.write_text("".join(line + "\n" for line in made.lines()), encoding="utf-8")
     return path
