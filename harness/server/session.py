@@ -21,6 +21,10 @@ from harness.service.pace import Pace
 THINKING_SECONDS = 0.01
 """The pause after `response.created`: long enough for a client that sends twice to be caught at it."""
 
+PARTING_SECONDS = 0.05
+"""The pause before the end at once: no service says its last word and hangs up in one packet, and
+clients on websockets 13 lose what they had not yet read when the connection ends."""
+
 LEAST_REST = 0.001
 """Seconds; a clock that is a hair early must not make the loop spin."""
 
@@ -159,8 +163,9 @@ class Session:
                 await self._arrived.wait()
 
     async def _end(self, ending: Ending) -> None:
-        self._connection.touch(ending.pause)
-        await _sleep(ending.pause)
+        pause = max(ending.pause, PARTING_SECONDS if self._pace.speed is None else 0.0)
+        self._connection.touch(pause)
+        await _sleep(pause)
         if ending.code is None:
             await self._flushed()
             self._websocket.transport.abort()

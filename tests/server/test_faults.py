@@ -198,7 +198,7 @@ async def test_the_connection_is_closed_with_any_code_and_reason(
         frames = await frames_of_an_answer(websocket)
         assert said(frames[-1])["type"] == "response.created"
         assert websocket.protocol.close_rcvd is not None
-        assert (websocket.close_code, websocket.close_reason) == (code, reason)
+        assert (websocket.protocol.close_code, websocket.protocol.close_reason) == (code, reason)
         exchange = server.connections[0].exchange
         assert exchange is not None
         await settled(exchange)
@@ -266,7 +266,7 @@ async def test_a_connection_that_drops_has_no_close_frame_and_what_came_before_i
         await ask(websocket)
         frames = await frames_of_an_answer(websocket)
         assert websocket.protocol.close_rcvd is None
-        assert websocket.close_code == 1006
+        assert websocket.protocol.close_code == 1006
         assert len([frame for frame in frames if ".delta" in frame]) == 2
         (connection,) = server.connections
         assert connection.exchange is not None

@@ -217,12 +217,12 @@ async def test_what_breaks_ends_its_own_connection_and_is_told(latency: float) -
             await one.send('{"type": "break"}')
             with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(one.recv(), 5)
-            assert one.close_code == 1011
+            assert one.protocol.close_code == 1011
             await say(other, user_item())
             await hear_until(other, "conversation.item.done")
             async with dial(server) as third:
                 await third.wait_closed()
-                assert third.close_code == 1011
+                assert third.protocol.close_code == 1011
         failures = [type(connection.failure) for connection in server.connections]
         assert failures == [BrokenError, type(None), BrokenError]
         assert server.connections[2].idle

@@ -273,10 +273,12 @@ class RealtimeClient:
                 event = self.incoming(json.loads(await socket.recv()))
                 self._heard_at = asyncio.get_running_loop().time()
                 await self._hear(event)
-        except ConnectionClosed:
-            if not self._hanging_up and socket.close_code != 1000:
-                message = f"the connection was lost: {socket.close_code} {socket.close_reason}".rstrip()
-                self.surface("error", message=message, code=str(socket.close_code))
+        except ConnectionClosed as closed:
+            # Without a close frame it is 1006 by RFC 6455 7.1.5.
+            code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
+            if not self._hanging_up and code != 1000:
+                message = f"the connection was lost: {code} {reason}".rstrip()
+                self.surface("error", message=message, code=str(code))
         except Exception as failure:  # whatever it is, the user has to hear of it
             trace = failure.__traceback__
             while trace is not None and trace.tb_next is not None:
