@@ -134,6 +134,9 @@ async def test_on_a_new_connection_session_and_words_are_restored_and_shown_once
     async with talking(dialect, Text("Hello."), Text("Ada."), session=session, faults=(drop,)) as talk:
         await talk.client.say("I am Ada.")
         shown = len(talk.kinds("item"))
+        async with asyncio.timeout(5):
+            while not talk.kinds("error"):
+                await asyncio.sleep(0.01)
         await talk.client.reconnect()
         assert len(talk.kinds("item")) == shown
         await talk.client.say("Who am I?")
