@@ -39,7 +39,8 @@ class User:
         session.on("error", lambda event: self.surfaced["errors"].append(repr(event.error)))
         session.on(
             "input_audio_transcription_completed",
-            lambda event: self.surfaced["heard"].append(event.transcript),
+            # LiveKit tells of what is heard so far, too.
+            lambda event: self.surfaced["heard"].append(event.transcript) if event.is_final else None,
         )
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
