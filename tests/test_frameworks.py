@@ -69,10 +69,9 @@ def test_pipecats_own_service_passes_on_the_ga_path(pipecat: Run) -> None:
     bad = {
         case["case"]["scenario"]: case["reason"] for case in own if case["verdict"] in ("fail", "not-proven")
     }
-    # It loses connections in silence, dies of unknown events, and has no idle timeout.
+    # It loses connections in silence, and dies of unknown events.
     assert set(bad) == {
         "dropped-connection",
-        "idle-timeout",
         "reconnect",
         "session-expiry",
         "unknown-event",

@@ -64,6 +64,6 @@ def test_the_installed_wheel_does_the_main_job_elsewhere(wheel: Path, tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(ROOT) not in done.stdout
     footer = json.loads((tmp_path / "reports/results.jsonl").read_text("utf-8").splitlines()[-1])
-    assert footer["end"]["cases"] == 45
+    assert footer["end"]["cases"] == 168
     assert footer["end"]["unexpected"] == footer["end"]["stale"] == []
     assert (tmp_path / "reports/azure-v1.html").stat().st_size > 10_000

@@ -146,8 +146,10 @@ class Session:
             await _sleep(wait)
         await self._websocket.send(outgoing.frame)
         self._connection.touch()
-        # A send that needs no wait never yields, and the reader must get its turn.
         at_once = self._pace.speed is None
+        if at_once and "response.output_item.done" in types:
+            return  # how soon response.done follows nobody published: no client is caught in between
+        # A send that needs no wait never yields, and the reader must get its turn.
         await asyncio.sleep(THINKING_SECONDS if outgoing.thinking and at_once else 0)
 
     async def _rest(self, wall: float) -> None:
