@@ -1,8 +1,4 @@
-"""aimock, a server for tests that is not what the service is: recorded over a socket, judged by lint.
-
-What a log cannot show is asserted of the log itself: that something never came
-(speech is never detected, nothing is ever spoken) is no fault of any one message.
-"""
+"""aimock, a server for tests that is not what the service is: recorded over a socket, judged by lint."""
 
 from __future__ import annotations
 
@@ -148,7 +144,8 @@ def append(pcm: bytes) -> Json:
 
 
 def conversation(session: Json) -> list[Json]:
-    """Everything PEERS lists, once: an update that is refused, two answers, 10 ms committed, a turn spoken."""
+    """Everything PEERS lists, once: an update that is refused, two answers, 10 ms committed, a turn
+    spoken, and a word in writing after it."""
     return [
         {"type": "session.update", "session": session},
         user_says("Hello there!"),
@@ -158,7 +155,8 @@ def conversation(session: Json) -> list[Json]:
         {"type": "response.cancel"},
         user_says("How is the weather?"),
         {"type": "response.create"},
-        append(speech_and_silence()),
+        append(speech_and_silence(silent=1.2)),
+        user_says("Are you still there?"),
     ]
 
 
@@ -220,17 +218,13 @@ class TestAsTheGaService:
             ("an update that shows no id", ("fail", "schema.server-event", "session.id")),
             ("items without a status", ("fail", "schema.server-event", "item.status")),
             ("answers without settings", ("fail", "schema.server-event", "response.output_modalities")),
+            ("no audio out", ("deviation", "order.modality-kept", "part.type")),
+            ("no VAD", ("note", "order.speech-heard", "audio")),
             ("an event nobody knows", ("deviation", "schema.new-event", "type")),
         ],
     )
     def test_lint_finds(self, found: Found, what: str, finding: tuple[str, str, str]) -> None:
         assert finding in found, what
-
-    def test_the_log_cannot_show_what_never_comes(self, heard: list[Json]) -> None:
-        """No audio out and no VAD: the session asked for both, and a second was spoken."""
-        types = {event["type"] for event in heard}
-        assert not {type_ for type_ in types if "audio" in type_} - {"input_audio_buffer.committed"}
-        assert "response.output_text.delta" in types
 
     def test_import_keeps_it_and_lint_finds_the_same(self, found: Found, log: Path, tmp_path: Path) -> None:
         cassette = tmp_path / "aimock.jsonl"

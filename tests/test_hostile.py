@@ -171,11 +171,11 @@ class TestMemory:
         return self.held(frames) / sum(map(len, frames))
 
     def test_of_appends_as_large_as_they_may_be(self) -> None:
-        largest = '{"type": "input_audio_buffer.append", "audio": "' + "A" * (20 * MIB // 10 * 9) + '"}'
+        largest = '{"type": "input_audio_buffer.append", "audio": "' + "A" * (20 * MIB) + '"}'
         assert self.grown([largest, largest]) < self.TIMES
 
     def test_of_frames_too_large_or_too_deep(self) -> None:
-        too_large = "x" * (21 * MIB)
+        too_large = "x" * (33 * MIB)
         assert self.grown([too_large, "[" * MIB, '{"a":' * MIB]) < self.TIMES
 
     def test_of_values_that_are_echoed(self) -> None:

@@ -15,12 +15,14 @@ from harness.lint.hearing import Hearing
 from harness.lint.order import OrderJudge
 from harness.lint.pace import Append, pace_findings
 from harness.lint.server import CONSTRUCTED_LOG, THIS_LOG, server_findings
+from harness.lint.settings import SettingsJudge
 from harness.lint.shown import ADDED, DONE, Shown
 from harness.logs.model import Extent, Log, LogEntry
 from harness.messages import Json, Side
 from harness.translation import Translator
 
 _CREATED = "conversation.item.created"
+_ASKING = ("session.update", "transcription_session.update", "response.create")
 _VARYING = re.compile(r"\w*\d\w*")
 
 
@@ -107,6 +109,7 @@ def _session_findings(entries: Sequence[LogEntry], dialect: Dialect, *, clocked:
     judge = OrderJudge(dialect, shown)
     hearing = Hearing(dialect)
     commits = CommitJudge(dialect)
+    settings = SettingsJudge(judge.finding)
     appends: list[Append] = []
     yield from _created_for_added(entries, dialect)
     for entry in entries:
@@ -120,8 +123,11 @@ def _session_findings(entries: Sequence[LogEntry], dialect: Dialect, *, clocked:
             judge.sent(event, refused=any(one.severity is Severity.FAIL for one in found))
             if event["type"] == APPEND:
                 appends.append(Append(entry.line, entry.t, _size(entry), hearing.rate))
-            elif event["type"] in ("session.update", "transcription_session.update"):
-                hearing.asked(_session_of(translator.to_canonical(Side.CLIENT, event).events[0]))
+                settings.appended(entry)
+            elif event["type"] in _ASKING:
+                asked = translator.to_canonical(Side.CLIENT, event).events[0]
+                hearing.asked(_session_of(asked))
+                settings.asked(asked)
             continue
         yield from server_findings(dialect, entry)
         yield from commits.heard(entry)
@@ -130,7 +136,10 @@ def _session_findings(entries: Sequence[LogEntry], dialect: Dialect, *, clocked:
         for canonical in translator.to_canonical(Side.SERVER, event).events:
             if canonical["type"] in ("session.created", "session.updated"):
                 hearing.told(_session_of(canonical))
+                settings.told(_session_of(canonical))
             yield from judge.take(canonical, entry.line)
+            if shown.whole:
+                yield from settings.take(canonical, entry.line)
     if clocked:
         yield from pace_findings(appends)
     if judge.opened and shown.filtered and not shown.gaps and not shown.foreign:

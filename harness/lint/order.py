@@ -74,7 +74,7 @@ class OrderJudge:
         self.responses: dict[str, _Response] = {}
         self.items: dict[str, _Item] = {}
         self.speech: dict[str, list[str]] = {}
-        self.parts = PartJudge(shown, self._finding)
+        self.parts = PartJudge(shown, self.finding)
 
     @property
     def sure(self) -> bool:
@@ -109,7 +109,7 @@ class OrderJudge:
         elif type_ in _SPEECH:
             yield from self._speech(event, type_, line)
 
-    def _finding(
+    def finding(
         self, rule: str, line: int, path: str, message: str, *, expected: object = None, actual: object = None
     ) -> list[Finding]:
         known = self.dialect.orders.get(rule)
@@ -138,7 +138,7 @@ class OrderJudge:
         message = "session.created comes " + (
             "a second time." if self.opened and late else "after other events of its session."
         )
-        found = self._finding("session-first", line, "type", message)
+        found = self.finding("session-first", line, "type", message)
         if late:
             yield from found
         elif not self.opened and self.events and found:
@@ -167,7 +167,7 @@ class OrderJudge:
         if self.unanswered:
             self.unanswered -= 1
         elif self.updated and self.opened:
-            yield from self._finding(
+            yield from self.finding(
                 "update-answered",
                 line,
                 "type",
@@ -215,7 +215,7 @@ class OrderJudge:
         )
 
     def _frame(self, line: int, message: str) -> list[Finding]:
-        return self._finding("response-frame", line, "type", message)
+        return self.finding("response-frame", line, "type", message)
 
     def _finished(self, known: _Response, body: Json, line: int) -> Iterator[Finding]:
         known.done = True
@@ -225,7 +225,7 @@ class OrderJudge:
             return
         yield from known.owed
         if known.outputs and not _counted(body.get("usage")):
-            yield from self._finding(
+            yield from self.finding(
                 "usage-counted",
                 line,
                 "response.usage",
@@ -247,7 +247,7 @@ class OrderJudge:
         done = [id_ for _, id_ in known.outputs]
         by_index = [id_ for _, id_ in sorted(known.outputs, key=lambda pair: _number(pair[0]))]
         if listed not in (done, by_index):
-            yield from self._finding(
+            yield from self.finding(
                 "output-listed",
                 line,
                 "response.output",
@@ -277,16 +277,14 @@ class OrderJudge:
         response.foreign = response.foreign or not known.known
         if type_ == ITEM_ADDED:
             if known.added is not None and not known.announced and known.known and not self.shown.gaps:
-                yield from self._finding(
+                yield from self.finding(
                     "item-added",
                     line,
                     "item.id",
                     "an item is added to the conversation before response.output_item.added.",
                 )
             elif known.announced and known.known:
-                yield from self._finding(
-                    "item-added", line, "type", "response.output_item.added comes twice."
-                )
+                yield from self.finding("item-added", line, "type", "response.output_item.added comes twice.")
             known.announced = True
             response.items.append(item_id)
             return
@@ -294,7 +292,7 @@ class OrderJudge:
         owes = self.sure and known.known and known.announced
         if owes and known.added is None and not response.outside and ADDED in self.shown.types:
             message = "an item of a response is done and was never added to the conversation."
-            response.owed += self._finding("item-added", line, "item.id", message)
+            response.owed += self.finding("item-added", line, "item.id", message)
         if owes and self.separate and known.added is not None and not known.done:
             response.owed += self._item_done(
                 line, "response.output_item.done comes before conversation.item.done."
@@ -313,7 +311,7 @@ class OrderJudge:
                 and known.known
                 and (known.announced or (self.separate and not known.done))
             ):
-                yield from self._finding("item-added", line, "type", "an item is added twice.")
+                yield from self.finding("item-added", line, "type", "an item is added twice.")
             known.added, known.line, known.done = self.events, line, False
             stages = self.speech.get(item_id, [])
             if stages and COMMITTED not in stages and COMMITTED in self.shown.types and self.shown.whole:
@@ -328,7 +326,7 @@ class OrderJudge:
             known.done = True
 
     def _item_done(self, line: int, message: str) -> list[Finding]:
-        return self._finding("item-done", line, "type", message)
+        return self.finding("item-done", line, "type", message)
 
     def _part(self, event: Json, type_: str, response: _Response, line: int) -> Iterator[Finding]:
         item_id = _item_id(event)
@@ -353,7 +351,7 @@ class OrderJudge:
         stages.append(type_)
 
     def _out_of_speech(self, line: int, message: str) -> list[Finding]:
-        return self._finding("speech", line, "item_id", message)
+        return self.finding("speech", line, "item_id", message)
 
 
 def _session(event: Json) -> tuple[str, str | None]:

@@ -42,6 +42,7 @@ from harness.recording import (
 )
 from harness.service import Origin, Outgoing, ResponseRequest, Service, Supplied, Supply
 from harness.service.agenda import Queued
+from harness.service.durations import LATENCY
 from harness.service.effective import merged_session
 from harness.service.model import STOCK_ANSWER
 from harness.service.speech import Detector
@@ -52,9 +53,6 @@ _CONFIGURATION = ("session.update", "response.create")
 _OF_THE_SESSION = frozenset({"id", "expires_at", "client_secret"})
 
 _VOLATILE = _OF_THE_SESSION | {"model"}
-
-_EARLIEST = 0.02
-"""Seconds after a commit before which nothing is told of what was said in it."""
 
 
 class Playback(Service):
@@ -281,7 +279,7 @@ class Playback(Service):
         self._transcribed = Origin.RECORDED
         ids = {recorded[0].item_id: item_id}
         return [
-            Supplied(max(line.t, _EARLIEST), template.places.bound(ids), Filled(template, ids))
+            Supplied(line.t + LATENCY, template.places.bound(ids), Filled(template, ids))
             for line, template in zip(recorded[0].lines, recorded[0].templates, strict=True)
         ]
 

@@ -106,7 +106,7 @@ class _Made:
 )
 @rule(
     "responses.failed",
-    "a response that fails has no items; response.done says `failed` and why, and no error event comes",
+    "a response that fails has no items here; response.done says `failed` and why, and no error event comes",
     evidence=Evidence.REPORTED,
     source="a shared Azure GA deployment out of quota, 2026-09-22; livekit/agents#2341 (Azure preview)",
 )

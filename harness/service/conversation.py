@@ -51,8 +51,8 @@ class Conversation:
     _changed: int = 0
     _truncated: dict[str, int] = field(default_factory=dict)
     """Up to where the user heard an item, for those he did not hear to the end."""
-    _sounds: dict[str, bytes] = field(default_factory=dict)
-    """What the user said, for the items made of input audio."""
+    _sounds: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    """The audio that came from the client, by item and part."""
     _sounds_bytes: int = 0
     _leaving: set[str] = field(default_factory=set)
     """Items whose deletion is still to be told of: gone for the client, there for an answer under way."""
@@ -122,7 +122,9 @@ class Conversation:
         if self.position(item_id) is None:
             return False
         self._leaving.add(item_id)
-        self._sounds_bytes -= len(self._sounds.pop(item_id, b""))
+        self.audio_ms.pop(item_id, None)
+        for place in [place for place in self._sounds if place[0] == item_id]:
+            self._sounds_bytes -= len(self._sounds.pop(place))
         return True
 
     def forget(self, item_id: str) -> None:
@@ -150,16 +152,21 @@ class Conversation:
         if position is not None:
             self._put(position, without_transcript(self.items[position]))
 
-    def keep_sound(self, item_id: str, audio: bytes) -> None:
-        """Keeps what the user said; of the oldest items it is forgotten when there is too much."""
-        self._sounds[item_id] = audio
-        self._sounds_bytes += len(audio)
+    def made_audio(self, item_id: str, ms: int) -> None:
+        """The model has made so much more audio of an item; of one that was truncated it does not count."""
+        if item_id in self._known and item_id not in self._leaving and item_id not in self._truncated:
+            self.audio_ms[item_id] = self.audio_ms.get(item_id, 0) + ms
+
+    def keep_sound(self, item_id: str, audio: bytes, part: int = 0) -> None:
+        """Keeps audio of the client; that of the oldest items is forgotten when there is too much."""
+        self._sounds_bytes += len(audio) - len(self._sounds.pop((item_id, part), b""))
+        self._sounds[item_id, part] = audio
         while self._sounds_bytes > KEPT_BYTES:
             self._sounds_bytes -= len(self._sounds.pop(next(iter(self._sounds))))
 
     @rule(
         "items.retrieve.audio",
-        "events of an item leave its audio out; a retrieved item of the user's speech has it",
+        "events of an item leave its audio out; a retrieved item has what came from the client",
         evidence=Evidence.DOCUMENTED,
         source=f"{TYPES}: ConversationItemRetrieveEvent, ConversationItemDone",
     )
@@ -169,8 +176,9 @@ class Conversation:
         if position is None:
             return None
         item: Json = copy.deepcopy(self.items[position])
-        if item_id in self._sounds:
-            item["content"][0]["audio"] = base64.b64encode(self._sounds[item_id]).decode("ascii")
+        for (holder, part), sound in self._sounds.items():
+            if holder == item_id:
+                item["content"][part]["audio"] = base64.b64encode(sound).decode("ascii")
         return item
 
     @rule(
@@ -220,7 +228,7 @@ class Conversation:
 
     @property
     def has_model_audio(self) -> bool:
-        return bool(self.audio_ms)
+        return any(self.audio_ms.values())
 
 
 def without_transcript(item: Json) -> Json:

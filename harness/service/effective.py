@@ -16,6 +16,8 @@ from harness.service.registry import CAPTURES, TYPES, rule
 
 _IMMUTABLE = frozenset({"id", "object", "model", "expires_at", "client_secret"})
 
+_TRANSCRIPTION = "audio.input.transcription"
+
 _NULLABLE = frozenset(
     {
         "audio.input.transcription",
@@ -59,15 +61,21 @@ def initial_session(
 )
 @rule(
     "session.merge.parts",
-    "an object given in part is filled up: turn detection with what was there (on Voice Live with padding of "
-    "400 ms and silence of 500), a transcription with nulls",
+    "an object given in part is filled up: turn detection with the service's own (on Voice Live with padding "
+    "of 400 ms and silence of 500), a transcription with nulls",
     evidence=Evidence.RECORDED,
     source=f"{CAPTURES}: 13 of 13, and 3 of 3 on Voice Live",
 )
 @rule(
+    "session.merge.kept",
+    "turn detection of the same type, and a transcription without a model, keep what was there before",
+    evidence=Evidence.ASSUMED,
+    source="in the captures what was there was the service's own",
+)
+@rule(
     "session.merge.none",
     "turn detection of type `none` is turn detection turned off, as null is",
-    evidence=Evidence.REPORTED,
+    evidence=Evidence.DOCUMENTED,
     source="Azure-Samples/aoai-realtime-audio-sdk, realtime-openapi3.yml (2024-10)",
 )
 @rule(
@@ -99,12 +107,14 @@ def _set(dialect: Dialect, session: Json, path: str, value: Any) -> None:
         value = dialect.service.session["instructions"]
     if path.endswith(".format") and not isinstance(value, dict):
         return  # a name ("pcm16") where an object belongs: reported to work, and nobody says as what
-    if path == "audio.input.format" and value.get("type") == "audio/pcm":
+    if path.endswith(".format") and value.get("type") == "audio/pcm":
         value = {"rate": 24000, **value}
     if path == "audio.input.turn_detection" and isinstance(value, dict):
         value = None if value.get("type") == "none" else _filled_detection(dialect, session, value)
     elif isinstance(value, dict) and path in dialect.service.fill:
-        value = {**value, **{k: v for k, v in dialect.service.fill[path].items() if k not in value}}
+        current = get_path(session, path)
+        same_model = path == _TRANSCRIPTION and "model" not in value and isinstance(current, dict)
+        value = {**dialect.service.fill[path], **(current if same_model else {}), **value}
     put_path(session, path, copy.deepcopy(value))
 
 
@@ -115,6 +125,7 @@ def _filled_detection(dialect: Dialect, session: Json, value: Json) -> Json:
         if isinstance(base, dict) and value.get("type") in (None, base.get("type")):
             of_stock = isinstance(stock, dict) and base.get("type") == stock.get("type")
             own = dialect.service.fill.get("audio.input.turn_detection", {}) if of_stock else {}
+            own = {name: new for name, new in own.items() if base.get(name) == (stock or {}).get(name)}
             return {**base, **own, **value}
     return value
 

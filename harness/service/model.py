@@ -21,7 +21,7 @@ from harness.scenario import Answer, Cut, Failure, Text
 from harness.service.agenda import Queued
 from harness.service.answers import answer_events
 from harness.service.conversation import Conversation
-from harness.service.durations import STEP
+from harness.service.durations import LATENCY, STEP
 from harness.service.effective import initial_session
 from harness.service.errors import Refused, error_event
 from harness.service.exchange import Origin
@@ -35,6 +35,11 @@ from harness.service.speech import Detector, EnergyDetector
 from harness.service.supply import ResponseRequest, Supplied, Supplier, Supply
 
 __all__ = ["MAX_SHOWN", "STOCK_ANSWER", "Outgoing", "Service"]
+
+_HAIR = 1e-6
+"""Seconds: just before."""
+
+_ADDING = ("response.output_item.added", "conversation.item.added")
 
 STOCK_ANSWER = Text("This answer was made by the service model.")
 
@@ -76,7 +81,7 @@ class Service(Sender):
         self.active: str | None = None
         """The response of the conversation that runs; others run out of band."""
         self._waiting_items: list[tuple[Json, str | None, Origin]] = []
-        """Items the client created while a response was active: told of after its end."""
+        """Items the client created when of a response only its end was still to come: told of after that."""
         self.turn_unanswered = False
         """A turn ended while the response that it had cut short was not yet done."""
         self.asked_meanwhile: Json | None = None
@@ -200,22 +205,41 @@ class Service(Sender):
 
     # The conversation.
 
-    def emit_item(self, item: Json, after: str | None, origin: Origin) -> None:
-        """Adds an item the client made and tells of it; while a response is active, after its end.
-
-        An unknown `after` raises KeyError.
-        """
-        known = self.conversation.position
-        if self.active is not None:
-            waiting = {item["id"] for item, *_ in self._waiting_items}
-            if after and after != "root" and after not in waiting and known(after) is None:
-                raise KeyError(after)
-            self._waiting_items.append((item, after, origin))
+    def create_item(self, item: Json, after: str | None, origin: Origin) -> None:
+        """Adds an item the client made, as `emit_item`; where an answer is at its end, after that."""
+        run = self.running.get(self.active or "")
+        if run is None or run.hold or not run.items or not all(made.done for made in run.items.values()):
+            self.emit_item(item, after, origin)
             return
-        twice = known(item["id"]) is not None
+        waiting = {item["id"] for item, *_ in self._waiting_items}
+        if after and after != "root" and after not in waiting and self.conversation.position(after) is None:
+            raise KeyError(after)
+        self._waiting_items.append((item, after, origin))
+
+    def release_items(self) -> None:
+        """Tells of the items that wait for the end of an answer: it has come, or one of them is asked for."""
+        waiting, self._waiting_items = self._waiting_items, []
+        for item, after, origin in waiting:
+            gone = after != "root" and self.conversation.position(after or "") is None
+            self.emit_item(item, None if gone else after, origin)
+
+    def emit_item(self, item: Json, after: str | None, origin: Origin) -> None:
+        """Adds an item that is not the model's and tells of it; an unknown `after` raises KeyError."""
+        twice = self.conversation.position(item["id"]) is not None
         body = {"previous_item_id": item["id"] if twice else self.conversation.add(item, after), "item": item}
-        self.emit({"type": "conversation.item.added", **body}, origin=origin)
-        self.emit({"type": "conversation.item.done", **body}, origin=origin)
+        delay = self.before_next_item
+        self.emit({"type": "conversation.item.added", **body}, origin=origin, delay=delay)
+        self.emit({"type": "conversation.item.done", **body}, origin=origin, delay=delay)
+
+    @property
+    def before_next_item(self) -> float:
+        """In how many seconds an item is told of that was added now: before any that the model adds later."""
+        opening = [
+            queued.t - self.t - _HAIR
+            for queued in self.agenda.queued()
+            if queued.response_id and queued.event and queued.event["type"] in _ADDING
+        ]
+        return min([*opening, LATENCY])
 
     def completed(self, event: Json) -> Json:
         event = dict(event)
@@ -241,9 +265,9 @@ class Service(Sender):
         if run is not None:
             before = run.audio_ms
             run.sent(event)
-            if run.audio_ms > before and not run.outside:
-                made = self.conversation.audio_ms
-                made[event["item_id"]] = made.get(event["item_id"], 0) + run.audio_ms - before
+            spoken = event["type"] == "response.content_part.added" and event["part"].get("type") == "audio"
+            if (spoken or run.audio_ms > before) and not run.outside:
+                self.conversation.made_audio(event["item_id"], run.audio_ms - before)
         if event["type"] == "conversation.item.done" and run is not None:
             self.conversation.replace(event["item"])
         elif event["type"] == "conversation.item.deleted":
@@ -256,10 +280,7 @@ class Service(Sender):
         self.running.pop(run.id, None)
         if self.active == run.id:
             self.active = None
-            waiting, self._waiting_items = self._waiting_items, []
-            for item, after, origin in waiting:
-                gone = after != "root" and self.conversation.position(after or "") is None
-                self.emit_item(item, None if gone else after, origin)
+            self.release_items()
             asked, by_service = self.asked_meanwhile, self.turn_unanswered
             self.asked_meanwhile, self.turn_unanswered = None, False
             if asked is not None:

@@ -102,9 +102,14 @@ class Sender(ABC):
     def advance(self, t: float) -> None:
         """Moves the virtual clock on to `t`, it never goes back; timers on the way fire at their times."""
         while (due := self.agenda.due_timer(t)) is not None:
-            self.t = max(self.t, due[0])
+            self._tick(due[0])
             due[1]()
+        self._tick(t)
+
+    def _tick(self, t: float) -> None:
+        """It is `t` now, for what is minted too."""
         self.t = max(self.t, t)
+        self.mint.unix_time = self._unix_start + int(self.t)
 
     # Sending.
 
@@ -119,8 +124,7 @@ class Sender(ABC):
             queued = self.agenda.take(until)
             if queued is None:
                 return None
-            self.t = max(self.t, queued.t)
-            self.mint.unix_time = self._unix_start + int(self.t)
+            self._tick(queued.t)
             if queued.event is None:
                 self.ending = queued.ending
                 return None

@@ -50,8 +50,9 @@ class Detector(Protocol):
     "speech.semantic",
     "`semantic_vad` has no model of meaning here: a turn ends after the longest silence that its "
     "eagerness allows, 8 s for low, 4 s for medium and auto, 2 s for high",
-    evidence=Evidence.DOCUMENTED,
-    source=f"{TYPES}: SemanticVad.eagerness",
+    evidence=Evidence.ASSUMED,
+    source=f"{TYPES}: SemanticVad.eagerness documents them as the longest; livekit/agents#6871 (2026-08) "
+    "reports that Azure GA takes semantic_vad and tells of no speech",
 )
 def patience_ms(detection: Json) -> int:
     """How much silence ends a turn."""
@@ -64,7 +65,7 @@ def patience_ms(detection: Json) -> int:
     "speech.frames",
     "voice is looked for in frames of 32 ms",
     evidence=Evidence.RECORDED,
-    source=f"{CAPTURES} and OpenAI beta captures: 4 of 4 audio_end_ms are multiples of 32",
+    source=f"{CAPTURES} and OpenAI beta captures: 7 of 7 audio_end_ms are multiples of 32",
 )
 @rule(
     "speech.start",
@@ -93,7 +94,10 @@ class EnergyDetector:
         self._patience = patience_ms(detection)
         self._loudness = loudness(format_)
         self._frame = FRAME_MS * bytes_per_ms(format_)
+        self._bytes_per_ms = bytes_per_ms(format_)
         self._rest = b""
+        self._forgotten = 0
+        """How many bytes of the frame that is coming were committed or cleared."""
         self._ms = round(start_ms)
         """The clock at the end of the last whole frame."""
         self._floor = self._ms
@@ -106,7 +110,9 @@ class EnergyDetector:
         data = self._rest + audio
         whole = len(data) // self._frame * self._frame
         for at in range(0, whole, self._frame):
-            self._hear(self._loudness(data[at : at + self._frame]) > self._threshold, marks)
+            piece = data[at + self._forgotten : at + self._frame]
+            self._forgotten = 0
+            self._hear(bool(piece) and self._loudness(piece) > self._threshold, marks)
         self._rest = data[whole:]
         return marks
 
@@ -121,7 +127,9 @@ class EnergyDetector:
             self._quiet_since, self._floor = None, self._ms
 
     def clear(self) -> None:
-        self._quiet_since, self._floor = None, self._ms
+        self._forgotten = len(self._rest) + len(self._rest) % 2  # whole samples
+        self._quiet_since = None
+        self._floor = self._ms + len(self._rest) // self._bytes_per_ms
 
 
 def _number(detection: Json, name: str, stock: float) -> float:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.service.ids import ALPHABET, EPOCH, IdMint
+from tests.talk import one, talk, user_item
 
 
 def clock_of(minted: str) -> int:
@@ -25,6 +27,23 @@ def test_an_id_carries_the_second_it_was_minted_in(now: int) -> None:
 def test_a_captured_id_and_the_mint_agree_on_the_clock() -> None:
     # azure-ws-tool-call-round: sess_E4GEX…, whose expires_at - 3600 is this second.
     assert IdMint(1, clock_of("sess_E4GEXHPLMBozhYYNBbObf")).mint("sess").startswith("sess_E4GEX")
+
+
+@pytest.mark.parametrize("quiet", [10.0, 600.0])
+def test_ids_minted_for_what_a_client_asks_carry_the_time_it_asked_at(quiet: float) -> None:
+    session = talk("azure-v1")
+    session.send(
+        {
+            "type": "session.update",
+            "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}},
+        }
+    )
+    session.read()
+    session.service.advance(quiet)
+    made = one(session.ask(user_item()), "conversation.item.added")
+    assert clock_of(made["item"]["id"]) == clock_of(made["event_id"])
+    created = one(session.respond(), "response.created")
+    assert clock_of(created["event_id"]) - clock_of(created["response"]["id"]) in (0, 1)
 
 
 def test_call_ids_are_sixteen_random_characters_alone() -> None:

@@ -40,7 +40,7 @@ def test_whatever_a_client_does_the_service_keeps_its_rules(dialect: str) -> Non
 
 
 @pytest.mark.parametrize("dialect", BOTH)
-def test_an_item_created_during_an_answer_follows_the_answers_item(dialect: str) -> None:
+def test_an_item_created_before_the_answer_has_one_stands_before_it(dialect: str) -> None:
     session = talk(dialect, [Call("look", "{}")])
     session.send({"type": "response.create"})
     session.send(user_item(id="later"))
@@ -50,8 +50,8 @@ def test_an_item_created_during_an_answer_follows_the_answers_item(dialect: str)
         event for event in heard if event["type"] in ("conversation.item.added", "conversation.item.created")
     ]
     assert [(event["item"]["id"], event["previous_item_id"]) for event in added] == [
-        (answer, None),
-        ("later", answer),
+        ("later", None),
+        (answer, "later"),
     ]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.dialects import bundled_dialect, judge_client_event
 from harness.faults import FaultLine, parse_fault
 from harness.messages import Json, get_path, render_event
-from harness.scenario import Audio, Call, Speech, Text
+from harness.scenario import Audio, Call, Cut, Speech, Text
 from harness.service import Origin
 from harness.service.durations import LATENCY, THINKING
 from harness.service.model import MAX_SHOWN
@@ -419,6 +419,80 @@ def test_truncating_past_the_end_is_an_error_and_done_all_the_same(dialect: str)
 
 
 @both
+def test_what_is_truncated_while_it_streams_stays_so_long(dialect: str) -> None:
+    session = talk(dialect, [SPOKEN])
+    session.send({"type": "response.create"})
+    item = session.read_until("response.content_part.added")[-1]["item_id"]
+    audio = "response.output_audio.delta" if session.ga else "response.audio.delta"
+    truncate = {"type": "conversation.item.truncate", "item_id": item, "content_index": 0}
+    session.read_until(audio)
+    session.read_until(audio)
+    session.send({**truncate, "audio_end_ms": 100})
+    assert one(session.read(), "conversation.item.truncated")["audio_end_ms"] == 100
+    events = session.ask({**truncate, "audio_end_ms": 150})
+    assert events[0]["error"]["message"] == "Audio content of 100ms is already shorter than 150ms"
+
+
+@both
+def test_spoken_items_can_be_truncated_before_their_first_sound(dialect: str) -> None:
+    session = talk(dialect, [SPOKEN])
+    session.send({"type": "response.create"})
+    item = session.read_until("response.content_part.added")[-1]["item_id"]
+    session.send(
+        {"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 0}
+    )
+    assert one(session.read(), "conversation.item.truncated")["audio_end_ms"] == 0
+
+
+@both
+def test_the_voice_may_change_again_when_what_was_spoken_is_deleted(dialect: str) -> None:
+    session = talk(dialect, [SPOKEN])
+    item = one(session.respond(), "response.output_item.done")["item"]["id"]
+    session.ask({"type": "conversation.item.delete", "item_id": item})
+    changed = session.update(nested={"audio": {"output": {"voice": "ash"}}}, flat={"voice": "ash"})
+    assert types(changed) == ["session.updated"]
+
+
+@both
+def test_no_event_but_a_retrieval_has_the_audio_of_an_item(dialect: str) -> None:
+    session = talk(dialect)
+    sound = base64.b64encode(bytes(range(48))).decode()
+    content = [{"type": "input_text", "text": "Listen:"}, {"type": "input_audio", "audio": sound}]
+    made = session.say(id="mine", content=content)
+    assert all("audio" not in part for event in made for part in event["item"]["content"])
+    if "conversation.item.retrieve" in session.dialect.client.events:
+        asked = session.ask({"type": "conversation.item.retrieve", "item_id": "mine"})
+        if types(asked) != ["error"]:
+            assert only(asked)["item"]["content"][1]["audio"] == sound
+
+
+@both
+def test_a_call_put_into_the_history_without_a_call_id_gets_one(dialect: str) -> None:
+    session = talk(dialect)
+    item = {"type": "function_call", "name": "look", "arguments": "{}"}
+    made = item_acknowledged(session, session.ask({"type": "conversation.item.create", "item": item}))
+    assert made["item"]["call_id"].startswith("call_")
+
+
+def test_the_largest_append_that_is_documented_is_taken() -> None:
+    session = talk(GA)
+    session.update(nested={"audio": {"input": {"turn_detection": None}}}, flat={})
+    assert session.speak(bytes(15 * 1024 * 1024)) == []
+    assert session.service.input.held_ms == pytest.approx(15 * 1024 * 1024 / 48)
+
+
+@both
+def test_audio_committed_during_an_answer_is_an_item_at_once(dialect: str) -> None:
+    session = talk(dialect, [SPOKEN])
+    session.update(nested={"audio": {"input": {"turn_detection": None}}}, flat={"turn_detection": None})
+    session.send({"type": "response.create"})
+    model = one(session.read_until("response.content_part.added"), added(session))["item"]["id"]
+    events = session.commit()
+    committed, made = one(events, "input_audio_buffer.committed"), one(events, added(session))
+    assert committed["previous_item_id"] == made["previous_item_id"] == model
+
+
+@both
 def test_only_what_the_model_spoke_can_be_truncated(dialect: str) -> None:
     session = talk(dialect)
     session.say(id="mine")
@@ -598,13 +672,40 @@ def test_a_tool_result_sent_while_the_call_is_open_is_acknowledged_after_its_end
 
 
 @both
-def test_whatever_is_created_in_the_middle_of_an_answer_is_acknowledged_after_its_end(dialect: str) -> None:
+def test_whatever_is_created_in_the_middle_of_an_answer_is_acknowledged_at_once(dialect: str) -> None:
     session = talk(dialect, [SPOKEN])
     session.send({"type": "response.create"})
-    session.read_until("response.content_part.added")
+    model = one(session.read_until("response.content_part.added"), added(session))["item"]["id"]
     session.send(user_item("And then?", id="mine"))
+    rest = session.read()
+    assert one(rest, added(session))["previous_item_id"] == model
+    assert types(rest).index(added(session)) < types(rest).index("response.done")
+
+
+@both
+def test_an_item_created_during_a_held_answer_is_not_kept_waiting_and_can_be_deleted(dialect: str) -> None:
+    session = talk(dialect, [Cut(SPOKEN, 0.4)])
+    session.send({"type": "response.create"})
+    session.read()
+    assert added(session) in types(session.ask(user_item("And then?", id="mine")))
+    deleted = session.ask({"type": "conversation.item.delete", "item_id": "mine"})
+    assert types(deleted) == ["conversation.item.deleted"]
+    rest = session.ask({"type": "response.cancel"})
+    assert added(session) not in types(rest)
+
+
+@both
+def test_what_waits_for_the_end_of_an_answer_is_told_of_when_it_is_asked_for(dialect: str) -> None:
+    session = talk(dialect, [Call("f", "{}")])
+    session.send({"type": "response.create"})
+    call = session.read_until("response.output_item.done")[-1]["item"]
+    session.send({**result_item(call["call_id"]), "previous_item_id": call["id"]})
+    session.send(user_item("And then?", id="mine"))
+    session.send({"type": "conversation.item.delete", "item_id": "mine"})
     rest = types(session.read())
-    assert rest.index("response.done") < rest.index(added(session))
+    assert rest.count(added(session)) == 2
+    assert rest.count("conversation.item.deleted") == 1
+    assert "error" not in rest
 
 
 @both

@@ -139,6 +139,19 @@ def test_times_are_on_the_clock_of_all_audio_whatever_was_cleared(dialect: str) 
 
 
 @both
+@pytest.mark.parametrize("how", ["clear", "commit"])
+@pytest.mark.parametrize("ms", [1, 11, 30, 31])
+def test_sound_that_was_cleared_or_committed_is_heard_no_more(dialect: str, how: str, ms: int) -> None:
+    session = talk(dialect)
+    detect(session)
+    session.speak(quiet(320) + tone(ms))
+    session.ask({"type": f"input_audio_buffer.{how}"})
+    assert session.speak(quiet(1000)) == []
+    started = session.speak(tone(320))
+    assert one(started, "input_audio_buffer.speech_started")["audio_start_ms"] >= 320 + ms
+
+
+@both
 def test_a_session_without_turn_detection_hears_nothing(dialect: str) -> None:
     session = talk(dialect)
     session.update(nested={"audio": {"input": {"turn_detection": None}}}, flat={"turn_detection": None})
@@ -315,6 +328,26 @@ def test_the_words_come_in_deltas_first_as_captured(dialect: str, model: str, de
     assert all(len(one["delta"] + one["obfuscation"]) == 16 for one in said[:-1] if "obfuscation" in one)
     if "usage" in said[-1]:
         assert said[-1]["usage"] == {"type": "duration", "seconds": 2}
+
+
+def test_the_words_come_amid_the_answer_as_captured() -> None:
+    answer = Speech("One two three.", Audio("x.wav", bytes(48 * 6000)))
+    session = talk(GA, [answer], heard=["Hello there."])
+    session.update(nested={"audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}}, flat={})
+    heard = types(session.speak(TURN))
+    name = "conversation.item.input_audio_transcription"
+    assert heard.index("response.created") < heard.index(f"{name}.delta")
+    sound = [place for place, type_ in enumerate(heard) if type_ == "response.output_audio.delta"]
+    assert sound[0] < heard.index(f"{name}.completed") < sound[-1]
+
+
+def test_a_model_that_counts_tokens_says_so() -> None:
+    session = talk(GA, [Text("Hi.")], heard=["Hello there."])
+    session.update(nested={"audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}}, flat={})
+    completed = one(session.speak(TURN), "conversation.item.input_audio_transcription.completed")
+    usage = completed["usage"]
+    assert (usage["type"], usage["output_tokens"]) == ("tokens", 3)
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
 
 
 @both

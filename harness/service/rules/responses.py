@@ -27,9 +27,15 @@ _LIMITS = {"requests": 20_000, "tokens": 15_000_000}
 )
 @rule(
     "responses.create.active",
-    "a second response in the conversation is refused while one is active; one out of band is not",
+    "a second response in the conversation is refused while one is active",
     evidence=Evidence.REPORTED,
     source="tleyden/arty#81, livekit/agents#6818: neither response.created nor response.done follows",
+)
+@rule(
+    "responses.create.beside",
+    "one out of band may run beside others",
+    evidence=Evidence.DOCUMENTED,
+    source=f"{TYPES}: ResponseCreateEvent, which lets only one at a time write to the conversation",
 )
 @rule(
     "responses.create.ending",

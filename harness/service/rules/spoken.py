@@ -10,9 +10,9 @@ from harness.dialects import Evidence
 from harness.messages import Json, get_path
 from harness.scenario import Failure
 from harness.service.answers import tokens
-from harness.service.durations import STEP, TRANSCRIBING
+from harness.service.durations import STEP, TRANSCRIBED, TRANSCRIBING
 from harness.service.exchange import Origin
-from harness.service.registry import CAPTURES, rule
+from harness.service.registry import CAPTURES, TYPES, rule
 from harness.service.supply import Supplied
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ def add_spoken_item(service: Service, item_id: str, audio: bytes, origin: Callab
         "content": [{"type": "input_audio", "transcript": None}],
     }
     service.conversation.keep_sound(item_id, audio)
+    service.release_items()
     committed = "input_audio_buffer.committed"
     place = {"previous_item_id": service.conversation.last_id, "item_id": item_id}
-    service.emit({"type": committed, **place}, origin=origin(committed))
+    service.emit({"type": committed, **place}, origin=origin(committed), delay=service.before_next_item)
     service.emit_item(item, None, origin("conversation.item.added"))
 
 
@@ -53,9 +54,10 @@ def transcribe(service: Service, item_id: str, ms: float) -> None:
 
 @rule(
     "speech.transcription",
-    "what was said comes later, beside the answer, where the session asks for it",
+    "what was said comes later, beside the answer, where the session asks for it: the first word after "
+    "response.created, the whole amid the answer",
     evidence=Evidence.RECORDED,
-    source=f"{CAPTURES}: before, amid and after the answer's events",
+    source=f"{CAPTURES}: 3 of 3; published too are words before the speech ended, and after response.done",
 )
 @rule(
     "speech.transcription.deltas",
@@ -71,10 +73,16 @@ def transcribe(service: Service, item_id: str, ms: float) -> None:
     source=f"{CAPTURES}: 3 for 2.7 and for 2.8 s of speech; that it is rounded up is assumed",
 )
 @rule(
+    "speech.transcription.tokens",
+    "models called `transcribe` count tokens instead; ours are ten a second, and a token each 16 letters",
+    evidence=Evidence.DOCUMENTED,
+    source=f"{TYPES}: ConversationItemInputAudioTranscriptionCompletedEvent.usage; the numbers are ours",
+)
+@rule(
     "speech.transcription.failed",
     "a transcription that fails says why in an event of its own; the answer still comes",
     evidence=Evidence.RECORDED,
-    source="captures of Azure GA (2026-07): DeploymentNotFound",
+    source="captures of Azure GA (2026-07): DeploymentNotFound, right after response.created",
 )
 def transcribed(service: Service, item_id: str, ms: float) -> Iterator[Supplied]:
     """What the scenario says was heard, where the session asks for it."""
@@ -90,9 +98,9 @@ def transcribed(service: Service, item_id: str, ms: float) -> Iterator[Supplied]
     for index, token in enumerate(_deltas(service, f"{name}.delta", said)):
         padding = {"obfuscation": service.mint.characters(max(16 - len(token), 0))}
         event = {"type": f"{name}.delta", **place, "delta": token, **padding}
-        yield Supplied(min(TRANSCRIBING / 2 + index * STEP, TRANSCRIBING), event)
-    completed = {"type": f"{name}.completed", **place, "transcript": said, **_usage(service, ms)}
-    yield Supplied(TRANSCRIBING, completed)
+        yield Supplied(min(TRANSCRIBING + index * STEP, TRANSCRIBED), event)
+    completed = {"type": f"{name}.completed", **place, "transcript": said, **_usage(service, ms, said)}
+    yield Supplied(TRANSCRIBED, completed)
 
 
 def _deltas(service: Service, name: str, said: str) -> list[str]:
@@ -103,6 +111,13 @@ def _deltas(service: Service, name: str, said: str) -> list[str]:
     return [said] if at_once else tokens(f" {said}")
 
 
-def _usage(service: Service, ms: float) -> Json:
-    cost = {"usage": {"type": "duration", "seconds": math.ceil(ms / 1000)}}
-    return cost if service.dialect.service.transcription_usage else {}
+def _usage(service: Service, ms: float, said: str) -> Json:
+    if not service.dialect.service.transcription_usage:
+        return {}
+    model = get_path(service.session, "audio.input.transcription.model")
+    if not (isinstance(model, str) and "transcribe" in model):
+        return {"usage": {"type": "duration", "seconds": math.ceil(ms / 1000)}}
+    heard, written = math.ceil(ms / 100), len(tokens(said))
+    details = {"text_tokens": 0, "audio_tokens": heard}
+    cost = {"input_tokens": heard, "input_token_details": details, "output_tokens": written}
+    return {"usage": {"type": "tokens", "total_tokens": heard + written, **cost}}
