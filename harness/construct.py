@@ -6,6 +6,7 @@ is nobody's recording and says so in its provenance. Same input, same bytes.
 
 from __future__ import annotations
 
+import math
 import zlib
 
 from harness import __version__
@@ -112,6 +113,8 @@ class _Talk:
         while service.ending is None:
             if self._until is None and client.waits is not None:
                 self._until = service.t + client.waits
+            if service.next_at is not None and service.next_at <= (self._until or math.inf):
+                service.advance(service.next_at)  # here everything takes its time
             outgoing = service.pop(self._until)
             if outgoing is not None:
                 return outgoing

@@ -52,6 +52,7 @@ class Sender(ABC):
         self.translator = Translator(dialect)
         self.faults = faults or FaultLine(())
         self.t = 0.0
+        self._advanced: float | None = None
         self.agenda = Agenda()
         self._ready: deque[Outgoing] = deque()
         self._pause = 0.0
@@ -99,8 +100,17 @@ class Sender(ABC):
     def _end(self, ending: Ending, delay: float) -> None:
         self.agenda.push(Queued(self.t + delay, None, Origin.MODELLED, ending=ending))
 
+    @property
+    def now(self) -> float:
+        """What timers count from: the time last advanced to, as what is queued may be taken ahead of it.
+
+        Where nobody advances the clock, what was taken is the time.
+        """
+        return self.t if self._advanced is None else self._advanced
+
     def advance(self, t: float) -> None:
         """Moves the virtual clock on to `t`, it never goes back; timers on the way fire at their times."""
+        self._advanced = max(self.now, t)
         while (due := self.agenda.due_timer(t)) is not None:
             self._tick(due[0])
             due[1]()

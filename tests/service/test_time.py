@@ -102,6 +102,15 @@ def test_after_the_answer_was_played_a_silent_user_is_spoken_to() -> None:
     assert session.service.next_timer < 60, "and waited for again"
 
 
+def test_answers_taken_ahead_of_their_time_make_the_user_no_more_patient() -> None:
+    session = idle_session()
+    session.service.advance(1.0)
+    session.respond()
+    session.respond()
+    assert session.service.t > 1.5
+    assert session.service.next_timer == pytest.approx(1.0 + 6.0 + 0.2)
+
+
 def test_a_timeout_shorter_than_the_documented_least_is_no_hurry() -> None:
     session = talk(GA, [SECOND, Text("Hello?")])
     detect(session, idle_timeout_ms=-1)

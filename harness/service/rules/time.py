@@ -45,7 +45,7 @@ def start_expiry(service: Service) -> None:
             service.refuse(Refused(rule_.error, seconds // 60), {})
         service.end(rule_.code, rule_.reason or "")
 
-    service.agenda.set_timer(_EXPIRY, service.t + seconds, expire)
+    service.agenda.set_timer(_EXPIRY, service.now + seconds, expire)
 
 
 @rule(
@@ -71,7 +71,7 @@ def start_idling(service: Service, playing_ms: int) -> None:
     if service.input.turn is not None:
         return
     since, patience = service.input.clock_ms, max(timeout, _LEAST_IDLE_MS)
-    due = service.t + (playing_ms + patience) / 1000
+    due = service.now + (playing_ms + patience) / 1000
     service.agenda.set_timer(_IDLE, due, lambda: _idle(service, since, patience))
 
 
