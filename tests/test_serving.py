@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from harness.dialects import bundled_dialect
 from harness.exceptions import UsageFault
+from harness.faults import parse_fault
 from harness.model_script import stock_script
 from harness.server import RealtimeServer
 from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, check_log, serve
@@ -63,6 +64,29 @@ async def test_nothing_is_kept_of_a_connection_that_is_over(monkeypatch: pytest.
         await asyncio.sleep(0.3)
         assert one.server.connections == []
         assert service() is None
+
+
+async def test_a_client_that_is_gone_before_its_connection_is_open_is_let_go() -> None:
+    slow = replace(STOCK, faults=(parse_fault("slow-handshake:seconds=0.3"),))
+    async with running(slow) as one:
+        _, writer = await asyncio.open_connection("127.0.0.1", one.server.port)
+        request = [
+            f"GET {TARGET[GA]} HTTP/1.1",
+            f"Host: 127.0.0.1:{one.server.port}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+            f"api-key: {KEY}",
+        ]
+        writer.write("".join(f"{line}\r\n" for line in [*request, ""]).encode())
+        await writer.drain()
+        async with asyncio.timeout(5):
+            while not one.server.connections:
+                await asyncio.sleep(0.01)
+            writer.transport.abort()
+            while one.server.connections:
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("logged", [False, True])

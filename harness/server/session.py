@@ -59,7 +59,7 @@ class Session:
 
     async def run(self) -> None:
         if not self._pace.latency:
-            self._start()
+            await self._guarded(self._start())
         tasks = [asyncio.create_task(self._guarded(self._speak()))]
         if self._pace.latency:
             tasks.append(asyncio.create_task(self._guarded(self._carry())))
@@ -102,7 +102,7 @@ class Session:
     async def _hear_out(self) -> None:
         """What was still on its way as the client left: it said so, and the log has it."""
         if not self._coming.empty() and not self._started.is_set():
-            self._start()
+            await self._start()
         while not self._coming.empty():
             self._take(self._coming.get_nowait()[1])
 
@@ -115,17 +115,17 @@ class Session:
 
     # Speaking.
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
         self._service.advance(self._pace.clock(self._wall()))
         self._service.start()
         self._started.set()
 
     async def _speak(self) -> None:
-        if not self._started.is_set():
+        if self._pace.latency:
             self._connection.touch(self._pace.latency)
             await _sleep(self._pace.latency)
-            self._start()
-        while True:
+            await self._start()
+        while self._started.is_set():
             wall = self._wall()
             self._service.advance(self._pace.clock(wall))
             self._arrived.clear()
@@ -133,7 +133,8 @@ class Session:
             if outgoing is not None:
                 await self._send(outgoing)
             elif self._service.ending is not None:
-                return await self._end(self._service.ending)
+                await self._end(self._service.ending)
+                return
             else:
                 await self._rest(wall)
 

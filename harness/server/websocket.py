@@ -138,7 +138,14 @@ class RealtimeServer:
                 )
                 return _refused(fault.status, body, fault.headers)
         self._opening[websocket] = connection
+        websocket.connection_lost_waiter.add_done_callback(lambda _: self._lost(websocket))
         return None
+
+    def _lost(self, websocket: ServerConnection) -> None:
+        """The client went away before its connection was open; otherwise somebody else has taken it over."""
+        connection = self._opening.pop(websocket, None)
+        if connection is not None:
+            connection.over = True
 
     def _process_response(self, websocket: ServerConnection, _: Request, response: Response) -> None:
         """Notes what came of a handshake that is right but for the rules of HTTP or WebSocket."""

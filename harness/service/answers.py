@@ -13,6 +13,7 @@ import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 
 from harness.audio import PCM_BYTES_PER_MS, bytes_per_ms, encoded, format_of
 from harness.dialects import Evidence
@@ -77,7 +78,7 @@ class _Content:
         words = tokens(self.words)
         sound, ms = self.sound, self.sound_ms * budget // cost
         if sound:
-            sound = sound[: ms * (len(sound) // self.sound_ms)]
+            sound = sound[: ms * (len(sound) // max(self.sound_ms, 1))]
         said = "".join(words[: len(words) * budget // cost])
         return replace(self, words=said, sound=sound, sound_ms=ms, whole=False)
 
@@ -319,13 +320,10 @@ def tokens(text: str) -> list[str]:
 def audio_chunks(audio: bytes, size: int = PCM_BYTES_PER_MS) -> list[bytes]:
     """Audio of `size` bytes a millisecond, cut as the service cuts it; the chunks add up to the whole."""
     chunks: list[bytes] = []
-    for ms in _FIRST_CHUNKS_MS:
-        if len(audio) > ms * size:
-            chunks.append(audio[: ms * size])
-            audio = audio[ms * size :]
-    while len(audio) > _LONGEST_TAIL_MS * size:
-        chunks.append(audio[: _CHUNK_MS * size])
-        audio = audio[_CHUNK_MS * size :]
-    if audio:
-        chunks.append(audio)
-    return chunks
+    at = 0
+    for ms in chain(_FIRST_CHUNKS_MS, repeat(_CHUNK_MS)):
+        if len(audio) - at <= (ms if ms < _CHUNK_MS else _LONGEST_TAIL_MS) * size:
+            break
+        chunks.append(audio[at : at + ms * size])
+        at += ms * size
+    return [*chunks, audio[at:]] if at < len(audio) else chunks

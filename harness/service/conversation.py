@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -51,8 +50,9 @@ class Conversation:
     _changed: int = 0
     _truncated: dict[str, int] = field(default_factory=dict)
     """Up to where the user heard an item, for those he did not hear to the end."""
-    _sounds: dict[tuple[str, int], bytes] = field(default_factory=dict)
-    """The audio that came from the client, by item and part."""
+    _sounds: dict[tuple[str, int], str] = field(default_factory=dict)
+    """The audio that came from the client, by item and part; in base64, so that however often it is
+    retrieved it is in memory once."""
     _sounds_bytes: int = 0
     _leaving: set[str] = field(default_factory=set)
     """Items whose deletion is still to be told of: gone for the client, there for an answer under way."""
@@ -60,6 +60,10 @@ class Conversation:
     def position(self, item_id: str) -> int | None:
         """Where an item is; None where there is none, or it was deleted."""
         return None if item_id in self._leaving else self._index(item_id)
+
+    def holds(self, item_id: str) -> bool:
+        """Whether an item is there, one that leaves included."""
+        return item_id in self._known
 
     def _index(self, item_id: str) -> int | None:
         if item_id not in self._known:
@@ -125,6 +129,7 @@ class Conversation:
         self.audio_ms.pop(item_id, None)
         for place in [place for place in self._sounds if place[0] == item_id]:
             self._sounds_bytes -= len(self._sounds.pop(place))
+        self._truncated.pop(item_id, None)
         return True
 
     def forget(self, item_id: str) -> None:
@@ -157,11 +162,11 @@ class Conversation:
         if item_id in self._known and item_id not in self._leaving and item_id not in self._truncated:
             self.audio_ms[item_id] = self.audio_ms.get(item_id, 0) + ms
 
-    def keep_sound(self, item_id: str, audio: bytes, part: int = 0) -> None:
-        """Keeps audio of the client; that of the oldest items is forgotten when there is too much."""
-        self._sounds_bytes += len(audio) - len(self._sounds.pop((item_id, part), b""))
+    def keep_sound(self, item_id: str, audio: str, part: int = 0) -> None:
+        """Keeps audio of the client, in base64; if there is too much, that of the oldest is forgotten."""
+        self._sounds_bytes += len(audio) - len(self._sounds.pop((item_id, part), ""))
         self._sounds[item_id, part] = audio
-        while self._sounds_bytes > KEPT_BYTES:
+        while self._sounds_bytes > KEPT_BYTES * 4 // 3:
             self._sounds_bytes -= len(self._sounds.pop(next(iter(self._sounds))))
 
     @rule(
@@ -178,7 +183,7 @@ class Conversation:
         item: Json = copy.deepcopy(self.items[position])
         for (holder, part), sound in self._sounds.items():
             if holder == item_id:
-                item["content"][part]["audio"] = base64.b64encode(sound).decode("ascii")
+                item["content"][part]["audio"] = sound
         return item
 
     @rule(

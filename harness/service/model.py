@@ -248,7 +248,7 @@ class Service(Sender):
         result = {"type": type_, "event_id": given, **event}
         if type_ == "conversation.item.added" and "previous_item_id" in event:
             item = event["item"]
-            if self.conversation.position(item["id"]) is None:
+            if not self.conversation.holds(item["id"]):
                 result["previous_item_id"] = self.conversation.add_answer(item)
         elif type_ == "conversation.item.done" and any(
             event["item"]["id"] in run.items for run in self.running.values()
@@ -303,9 +303,9 @@ class Service(Sender):
         """Cancels a running response: `turn_detected` or `client_cancelled`."""
         cut_response(self, response_id, "cancelled", {"type": "cancelled", "reason": reason})
 
-    def end_response(self, status: str, details: Json) -> None:
-        if self.active is not None:
-            cut_response(self, self.active, status, details, Origin.FAULT)
+    def end_response(self, response_id: str | None, status: str, details: Json) -> None:
+        if response_id in self.running:
+            cut_response(self, response_id, status, details, Origin.FAULT)
 
     def modelled(self, answer: Answer, request: ResponseRequest, why: str | None = None) -> Supply:
         """A scripted answer as the events of a response."""

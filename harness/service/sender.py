@@ -71,8 +71,8 @@ class Sender(ABC):
         """What sending an event does to the state."""
 
     @abstractmethod
-    def end_response(self, status: str, details: Json) -> None:
-        """A fault ends the active response."""
+    def end_response(self, response_id: str | None, status: str, details: Json) -> None:
+        """A fault ends a response, where it is still running."""
 
     @abstractmethod
     def response_created(self, response_id: str, entry: int) -> None:
@@ -138,10 +138,12 @@ class Sender(ABC):
             if queued.event is None:
                 self.ending = queued.ending
                 return None
-            self._send(queued, queued.event)
-            # An item's two events are one moment: nothing comes or is cancelled in between.
+            ends = self._send(queued, queued.event)
+            # An item's two events are one moment: nothing comes, is cancelled or fails in between.
             while not self._stalled and (partner := self.agenda.take_partner(queued)) is not None:
-                self._send(partner, partner.event or {})
+                ends += self._send(partner, partner.event or {})
+            for end in ends:
+                self.end_response(queued.response_id, end.status, end.details)
         return self._ready.popleft()
 
     @property
@@ -161,7 +163,8 @@ class Sender(ABC):
         """Nothing is queued, or nothing will ever be sent again."""
         return self._stalled or (not self._ready and self.agenda.empty)
 
-    def _send(self, queued: Queued, event: Json) -> None:
+    def _send(self, queued: Queued, event: Json) -> list[EndResponse]:
+        """Sends an event; returns what ends its response then."""
         canonical = self.completed(event)
         if queued.prepared is not None:
             wire, frame = queued.prepared.ready(canonical)
@@ -169,18 +172,17 @@ class Sender(ABC):
             translated = self.translator.to_wire(Side.SERVER, canonical).events
             if not translated:
                 self.settle(queued, canonical)
-                return
+                return []
             (wire,) = translated
             frame = render_event(wire)
         steps = self.faults.pass_on(wire, canonical, frame)
         for step in steps:
-            self._step(step, queued)
+            self._step(step, queued, canonical)
         self.settle(queued, canonical)
-        for step in steps:
-            if isinstance(step, EndResponse):
-                self.end_response(step.status, step.details)
+        return [step for step in steps if isinstance(step, EndResponse)]
 
-    def _step(self, step: Step, queued: Queued) -> None:
+    def _step(self, step: Step, queued: Queued, canonical: Json) -> None:
+        """Does one thing in place of sending an event, `canonical` where no fault has touched it."""
         if isinstance(step, Frame):
             own = step.fault is None
             origin = queued.origin if own else Origin.FAULT
@@ -190,7 +192,7 @@ class Sender(ABC):
                 Side.SERVER, step.event, canonical=shown, origin=origin, raw=raw, fault=step.fault
             )
             if shown and shown[0]["type"] == "response.created":
-                self.response_created(shown[0]["response"]["id"], number)
+                self.response_created(canonical["response"]["id"], number)
             thinking = queued.thinking and own
             self._ready.append(Outgoing(self.t, step.event, shown, origin, step.text, thinking, self._pause))
             self._pause = 0.0

@@ -203,6 +203,30 @@ class Broken(Service):
         super().receive(frame)
 
 
+class NeverBegins(Service):
+    def start(self) -> None:
+        raise BrokenError
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.01])
+async def test_what_breaks_at_the_start_is_told_as_ours(latency: float) -> None:
+    def new_service(opening: Opening) -> Service:
+        return NeverBegins(opening.dialect, seed=1, unix_time=NOW)
+
+    own = bundled_dialect(GA)
+    async with RealtimeServer(own, KEY, new_service, pace=Pace(latency=latency)) as server:
+        async with dial(server) as websocket:
+            with pytest.raises(ConnectionClosed) as closed:
+                await hear(websocket)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1011
+        (connection,) = server.connections
+        async with asyncio.timeout(5):
+            while not connection.over:
+                await asyncio.sleep(0.01)
+        assert isinstance(connection.failure, BrokenError)
+
+
 @pytest.mark.parametrize("latency", [0.0, 0.01])
 async def test_what_breaks_ends_its_own_connection_and_is_told(latency: float) -> None:
     def new_service(opening: Opening) -> Service:

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from harness.dialects import bundled_dialect
-from harness.messages import Json
+from harness.messages import MAX_FRAME, Json
 from harness.server import Opening, RealtimeServer
 from harness.service import Exchange, Origin, Service
 from tests.cases import cassette
@@ -80,7 +80,7 @@ async def test_a_frame_larger_than_that_ends_the_connection_and_no_other() -> No
         websocket = await dial(server)
         await hear(websocket)
         with contextlib.suppress(ConnectionClosed):
-            await websocket.send("x" * (21 * 1024 * 1024))
+            await websocket.send("x" * (MAX_FRAME + 1))
         exchange = exchange_of(server.connections[0])
         await settled(exchange)
         assert exchange.close_by == "server"

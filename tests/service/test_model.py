@@ -695,6 +695,30 @@ def test_an_item_created_during_a_held_answer_is_not_kept_waiting_and_can_be_del
 
 
 @both
+@pytest.mark.parametrize("again", [False, True])
+def test_an_item_deleted_before_it_was_told_of_is_no_ghost(dialect: str, again: bool) -> None:
+    session = talk(dialect)
+    session.send(user_item("One", id="x"))
+    session.send({"type": "conversation.item.delete", "item_id": "x"})
+    if again:
+        session.send(user_item("Two", id="x"))
+    events = session.read()
+    told = [event for event in events if event["type"] == added(session)]
+    assert [event["previous_item_id"] for event in told] == [None] * (1 + again)
+    assert [item["id"] for item in session.service.conversation.items] == ["x"] * again
+
+
+@both
+def test_a_user_item_under_the_id_of_a_deleted_answer_was_never_spoken(dialect: str) -> None:
+    session = talk(dialect, [SPOKEN])
+    item = one(session.respond(), "response.output_item.done")["item"]["id"]
+    session.ask({"type": "conversation.item.delete", "item_id": item})
+    session.say(id=item)
+    event = {"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": 0}
+    assert_catalogued(session, refusal(session.ask(event)), "truncate_no_audio")
+
+
+@both
 def test_what_waits_for_the_end_of_an_answer_is_told_of_when_it_is_asked_for(dialect: str) -> None:
     session = talk(dialect, [Call("f", "{}")])
     session.send({"type": "response.create"})

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.dialects import Evidence
-from harness.messages import Json, decode_audio
+from harness.messages import Json
 from harness.service.errors import Refused
 from harness.service.registry import CAPTURES, TYPES, rule
 
 if TYPE_CHECKING:
     from harness.service.model import Service
+
+_SPOKEN = ("input_audio", "output_audio")
 
 
 @rule(
@@ -68,22 +70,21 @@ def create(service: Service, event: Json) -> None:
     service.created(item)
 
 
-def _taken_sounds(item: Json) -> list[tuple[int, bytes]]:
+def _taken_sounds(item: Json) -> list[tuple[int, str]]:
     """The audio of an item, by part; the item is left without: no event but one that was asked for has it."""
     parts = item.get("content")
     if not isinstance(parts, list):
         return []
-    found = [
-        (number, decode_audio(part["audio"]))
+    sounds = {
+        number: part["audio"]
         for number, part in enumerate(parts)
-        if isinstance(part, dict) and part.get("type") in ("input_audio", "output_audio") and "audio" in part
-    ]
-    numbers = {number for number, _ in found}
+        if isinstance(part, dict) and part.get("type") in _SPOKEN and isinstance(part.get("audio"), str)
+    }
     item["content"] = [
-        {key: value for key, value in part.items() if key != "audio"} if number in numbers else part
+        {key: value for key, value in part.items() if key != "audio"} if number in sounds else part
         for number, part in enumerate(parts)
     ]
-    return [(number, sound) for number, sound in found if sound is not None]
+    return list(sounds.items())
 
 
 @rule(

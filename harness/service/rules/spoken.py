@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ def add_spoken_item(service: Service, item_id: str, audio: bytes, origin: Callab
         "role": "user",
         "content": [{"type": "input_audio", "transcript": None}],
     }
-    service.conversation.keep_sound(item_id, audio)
+    service.conversation.keep_sound(item_id, base64.b64encode(audio).decode("ascii"))
     service.release_items()
     committed = "input_audio_buffer.committed"
     place = {"previous_item_id": service.conversation.last_id, "item_id": item_id}
