@@ -29,6 +29,7 @@ class _Case:
     met: Counter[int] = field(default_factory=Counter)
     struck: Counter[int] = field(default_factory=Counter)
     answers: int = 0
+    """Those that count: see FaultLine.pass_on."""
 
 
 @dataclass
@@ -48,8 +49,8 @@ class FaultLine:
         # Changes first: what else strikes the same event meets what they left of it.
         self._on_events = tuple(sorted(on_events, key=lambda one: one[1].name not in CHANGES))
         self._case = _Case()
-        self._answer: int | None = None
-        """Which response of the case is active on this connection."""
+        self._running: dict[str, int | None] = {}
+        """The responses under way on this connection, by id: which answer of the case each is, if any."""
         self._held: list[_Held] = []
         self._last: _Names = ("", "")
         """The last event that is none of the floating ones."""
@@ -86,9 +87,11 @@ class FaultLine:
                 found = _refused(found, fault)
         return found
 
-    def pass_on(self, event: Json, canonical: Json, frame: str) -> tuple[Step, ...]:
+    def pass_on(self, event: Json, canonical: Json, frame: str, *, counts: bool = True) -> tuple[Step, ...]:
         """What to do instead of sending an event, given in wire form, in canonical form and as text.
 
+        Where it begins a response, `counts` says whether that is one of those `answer`
+        counts: one that a client asked for beyond its script must not shift the others.
         Nothing comes any more after an End or a Stall.
         """
         untouched = Frame(frame, event, (canonical,))
@@ -97,19 +100,27 @@ class FaultLine:
         if self._over:
             return ()
         names = (canonical["type"], event["type"])
+        response = _response_of(canonical)
         if names[0] == "response.created":
-            self._case.answers += 1
-            self._answer = self._case.answers
-        steps = self._steps(names, untouched)
+            self._case.answers += counts
+            self._running[response] = self._case.answers if counts else None
+        steps = self._steps(names, untouched, self._answers(response))
         if names[0] == "response.done":
-            self._answer = None
+            self._running.pop(response, None)
         return self._until_over(steps)
 
-    def _steps(self, names: _Names, frame: Frame) -> list[Step]:
+    def _answers(self, response: str) -> tuple[int | None, ...]:
+        """The answers that an event is part of: its response, or where it names none all under way."""
+        return (self._running.get(response),) if response else tuple(self._running.values())
+
+    def _steps(self, names: _Names, frame: Frame, answers: tuple[int | None, ...]) -> list[Step]:
         before: list[Step] = []
         after: list[Step] = []
         hold: Hold | None = None
         for place, fault in self._on_events:
+            answer = fault.value("answer")
+            if answer is not None and answer not in answers:
+                continue
             effect = self._effect(place, fault, names, frame)
             if effect is None:
                 continue
@@ -129,8 +140,7 @@ class FaultLine:
 
     def _effect(self, place: int, fault: Fault, names: _Names, frame: Frame) -> Effect | None:
         """What the fault does to this event, if it strikes it; counts the events it could strike."""
-        answer = fault.value("answer")
-        if (answer is not None and answer != self._answer) or not _matches(fault.text("at"), names):
+        if not _matches(fault.text("at"), names):
             return None
         effect = effect_of(fault, frame)
         if effect is None or (isinstance(effect, Hold) and self._comes_late(effect)):
@@ -175,6 +185,13 @@ def _refused(found: HandshakeFault, fault: Fault) -> HandshakeFault:
         headers=() if again is None else (("Retry-After", str(again)),),
         body=None if body is None else str(body),
     )
+
+
+def _response_of(event: Json) -> str:
+    """The id of the response an event names; empty where it names none."""
+    response = event.get("response")
+    id_ = response.get("id") if isinstance(response, dict) else event.get("response_id")
+    return id_ if isinstance(id_, str) else ""
 
 
 def _matches(pattern: str, names: _Names) -> bool:

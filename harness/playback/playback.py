@@ -228,6 +228,9 @@ class Playback(Service):
         self._settling = None
         self._stale = self._stale or bool(self._cut)
 
+    def counts(self, queued: Queued) -> bool:
+        return queued.response_id in self._of_recording
+
     def _rebased(self, said: Session) -> Rebased:
         return Rebased(self._scratch, said.event, said.wire, self._ids)
 

@@ -304,8 +304,9 @@ class Service(Sender):
         cut_response(self, response_id, "cancelled", {"type": "cancelled", "reason": reason})
 
     def end_response(self, response_id: str | None, status: str, details: Json) -> None:
-        if response_id in self.running:
-            cut_response(self, response_id, status, details, Origin.FAULT)
+        struck = self.active if response_id is None else response_id
+        if struck in self.running:
+            cut_response(self, struck, status, details, Origin.FAULT)
 
     def modelled(self, answer: Answer, request: ResponseRequest, why: str | None = None) -> Supply:
         """A scripted answer as the events of a response."""

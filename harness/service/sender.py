@@ -72,7 +72,11 @@ class Sender(ABC):
 
     @abstractmethod
     def end_response(self, response_id: str | None, status: str, details: Json) -> None:
-        """A fault ends a response, where it is still running."""
+        """A fault ends a response that is running; the active one where it struck none."""
+
+    def counts(self, queued: Queued) -> bool:
+        """Whether the response that begins with it is one of those that faults count."""
+        return True
 
     @abstractmethod
     def response_created(self, response_id: str, entry: int) -> None:
@@ -175,7 +179,7 @@ class Sender(ABC):
                 return []
             (wire,) = translated
             frame = render_event(wire)
-        steps = self.faults.pass_on(wire, canonical, frame)
+        steps = self.faults.pass_on(wire, canonical, frame, counts=self.counts(queued))
         for step in steps:
             self._step(step, queued, canonical)
         self.settle(queued, canonical)

@@ -134,6 +134,44 @@ def test_answer_counts_responses_and_only_events_inside_them() -> None:
     assert len(passed(line)) == len(ANSWER)
 
 
+def beside(one: str, other: str) -> list[Json]:
+    """Two responses at once: the other begins and ends while the one goes on."""
+    return [
+        {"type": "response.created", "response": {"id": one}},
+        {"type": "response.created", "response": {"id": other}},
+        {"type": "response.output_text.delta", "response_id": one, "delta": "a"},
+        {"type": "response.output_text.delta", "response_id": other, "delta": "b"},
+        {"type": "response.done", "response": {"id": other}},
+        {"type": "response.done", "response": {"id": one}},
+    ]
+
+
+@pytest.mark.parametrize(("answer", "id_"), [(1, "main"), (2, "aside")])
+@pytest.mark.parametrize("at", ["response.done", "response.output_text.delta"])
+def test_answers_side_by_side_are_told_apart_by_their_ids(answer: int, id_: str, at: str) -> None:
+    steps = passed(line_of(f"duplicate:at={at},answer={answer}"), beside("main", "aside"))
+    (added,) = [step for step in steps if isinstance(step, Frame) and step.fault]
+    assert added.event is not None
+    assert id_ in (added.event.get("response_id"), added.event.get("response", {}).get("id"))
+
+
+def test_an_event_of_no_response_is_in_all_that_are_under_way() -> None:
+    session = beside("main", "aside")
+    session.insert(3, {"type": "conversation.item.done", "item": {}})
+    for answer, struck in ((1, 1), (2, 1), (3, 0)):
+        line = line_of(f"duplicate:at=conversation.item.done,answer={answer}")
+        assert len(passed(line, session)) == len(session) + struck
+
+
+def test_an_answer_that_does_not_count_shifts_no_other_and_is_not_struck() -> None:
+    line = line_of("duplicate:at=response.output_text.delta,answer=1")
+    extra: Json = {"type": "response.created", "response": {"id": "extra"}}
+    assert shown(line.pass_on(extra, extra, "", counts=False)) == ["response.created"]
+    said: Json = {"type": "response.output_text.delta", "response_id": "extra", "delta": "b"}
+    assert len(passed(line, [said])) == 1
+    assert len(passed(line)) == len(ANSWER) + 1
+
+
 def test_counts_hold_for_all_connections_of_a_case_and_nothing_else_does() -> None:
     line = line_of("close:at=response.done,nth=2", "reorder:events=100")
     one, two = line.connected(), line.connected()

@@ -96,3 +96,25 @@ def test_accept_any_session_takes_the_other_generations_response_create(dialect:
 def test_accept_any_session_does_not_take_other_nonsense() -> None:
     session = replay("azure-v1", "text-turn", "accept-any-session")
     assert types(session.ask({"type": "session.refresh"})) == ["error"]
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+def test_counted_are_the_recorded_answers_whatever_else_the_client_asks_for(dialect: str) -> None:
+    session = replay(dialect, "reconnect", "drop:at=response.done,answer=1")
+    greeting = session.respond()  # the framework's own idea
+    assert "response.done" in types(greeting)
+    assert session.service.ending is None
+    session.say("My name is Ada.")
+    assert types(session.respond())[-1] == "response.done"
+    assert session.service.ending is not None
+
+
+def test_a_fault_that_fails_a_response_fails_the_one_it_strikes() -> None:
+    session = replay("azure-v1", "out-of-band-response", "failed-response:at=response.*.delta,answer=2")
+    session.say()
+    session.send({"type": "response.create"})
+    outside: Json = {"conversation": "none", "metadata": {"purpose": "summary"}}
+    events = session.ask({"type": "response.create", "response": outside})
+    ended = [event["response"] for event in events if event["type"] == "response.done"]
+    status = {(response["metadata"] or {}).get("purpose"): response["status"] for response in ended}
+    assert status == {None: "completed", "summary": "failed"}
