@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from harness.messages import Json
+from harness.messages import MISSING, Json
 from harness.playback.bound import Filled, Rebased
 from harness.recording import Line, RecordedAnswer, Template
 from harness.service import ResponseRequest, Supplied
 from harness.service.effective import response_fields
 from harness.translation import Translator
+
+
+def likest(answers: Iterable[RecordedAnswer], metadata: Json | None) -> RecordedAnswer | None:
+    """The answer that was recorded for such metadata; None where all were asked for with other."""
+    ranked = [(_likeness(answer.metadata, metadata), answer) for answer in answers]
+    likeness, answer = max(ranked, key=lambda one: one[0], default=(0, None))
+    return answer if likeness else None
+
+
+def _likeness(recorded: object, asked: object) -> int:
+    """How well the metadata of an answer fits what was asked for; 0 where it was asked for something else.
+
+    A client may add names of its own, and one whose metadata got lost still asked for it.
+    """
+    if recorded == asked:
+        return 3
+    if not (isinstance(recorded, dict) and isinstance(asked, dict) and recorded and asked):
+        return 1
+    return 2 * all(asked.get(name, MISSING) == value for name, value in recorded.items())
 
 
 class BoundAnswer:

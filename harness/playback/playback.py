@@ -26,7 +26,7 @@ from harness.cassette import Cassette
 from harness.dialects import Dialect
 from harness.faults import FaultLine
 from harness.messages import Json, Side, get_path
-from harness.playback.answers import BoundAnswer
+from harness.playback.answers import BoundAnswer, likest
 from harness.playback.bound import Filled, Rebased
 from harness.playback.hearing import Hearing
 from harness.playback.progress import Progress, waiting
@@ -307,12 +307,11 @@ class Playback(Service):
         return self._recorded(answer, request)
 
     def _supply_outside(self, request: ResponseRequest) -> Supply | None:
-        """Out of band: the answer of the same metadata, else the next one that has none of its own."""
-        wanted = request.frame.metadata
-        named = (answer for answer in self._outside if wanted is not None and answer.metadata == wanted)
-        answer = next(named, next(iter(self._outside), None))
+        """Out of band: the answer that was recorded for what the metadata says."""
+        answer = likest(self._outside, request.frame.metadata)
         if answer is None:
-            return self._modelled(request, "the cassette has no further answer out of band")
+            what = "answer out of band with this metadata" if self._outside else "further answer out of band"
+            return self._modelled(request, f"the cassette has no {what}")
         self._outside.remove(answer)
         return self._recorded(answer, request)
 

@@ -211,6 +211,39 @@ def test_an_answer_out_of_band_is_a_lane_of_its_own() -> None:
     assert len(session.service.exchange.unplayed) == 1
 
 
+@pytest.mark.parametrize(
+    "asked", [{"purpose": "summary"}, {"purpose": "summary", "client_event_id": "r1"}, {}]
+)
+def test_another_answer_out_of_band_does_not_get_the_recorded_one(asked: dict[str, str]) -> None:
+    session = replay(GA, "out-of-band-response")
+    configure(session, "out-of-band-response")
+    other = session.ask(out_of_band(topic="moderation"))
+    assert one(other, "response.output_text.done")["text"] != "A greeting."
+    last = session.service.exchange.responses[-1]
+    assert last.why_modelled == "the cassette has no answer out of band with this metadata"
+    aside = session.ask(out_of_band(**asked))
+    assert one(aside, "response.output_text.done")["text"] == "A greeting."
+    assert (one(aside, "response.done")["response"]["metadata"] or {}) == asked
+
+
+def test_of_several_answers_out_of_band_each_request_gets_the_likest() -> None:
+    whole = cassette(GA, "out-of-band-response")
+    events = [one.event for one in whole.interactions if one.event is not None]
+    begin = next(n for n, event in enumerate(events) if event.get("response", {}).get("metadata"))
+    aside = render_event({"type": "", "all": events[begin : begin + 11]})
+    for old, new in (("_Ct", "_Dt"), ("A greeting.", "A title."), ("summary", "title")):
+        aside = aside.replace(old, new)
+    t = whole.interactions[-1].t
+    more = tuple(
+        Interaction(t, Side.CLIENT if event["type"] == "response.create" else Side.SERVER, event)
+        for event in json.loads(aside)["all"]
+    )
+    session = replay(GA, replace(whole, interactions=(*whole.interactions, *more)))
+    configure(session, "out-of-band-response")
+    for asked, said in (({"purpose": "title", "client_event_id": "r1"}, "A title."), ({}, "A greeting.")):
+        assert one(session.ask(out_of_band(**asked)), "response.output_text.done")["text"] == said
+
+
 # Refusals.
 
 
