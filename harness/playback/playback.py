@@ -101,6 +101,9 @@ class Playback(Service):
         self._of_recording: set[str] = set()
         """The responses that are answers of the recording."""
         self._told = list(self.recording.told)
+        self._contents = list(self.recording.user_contents)
+        self._commits_left = self.recording.commits
+        """Each is acknowledged as recorded once; what comes beyond that nobody recorded."""
         self._timeouts = 0
         self._idled = False
         self._stale = True
@@ -165,14 +168,17 @@ class Playback(Service):
             self.respond({}, refused=True)
 
     def acknowledgement(self, event: Json) -> Origin:
-        """Recorded where the cassette holds the same acknowledgement, else modelled."""
+        """Recorded where the cassette holds the same acknowledgement once more, else modelled."""
         type_ = event["type"]
         if type_ == "conversation.item.create":
             backwards = {new: old for old, new in self._ids.items()}
             same = replaced(without_ids(event["item"]), backwards)
-            return Origin.RECORDED if same in self.recording.user_contents else Origin.MODELLED
-        if type_ == "input_audio_buffer.commit":
-            return Origin.RECORDED if self.recording.commits else Origin.MODELLED
+            if same in self._contents:
+                self._contents.remove(same)
+                return Origin.RECORDED
+        elif type_ == "input_audio_buffer.commit" and self._commits_left:
+            self._commits_left -= 1
+            return Origin.RECORDED
         return Origin.MODELLED
 
     def recorded_refusal(self, event: Json) -> Json | None:

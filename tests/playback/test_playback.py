@@ -343,6 +343,24 @@ def test_what_the_user_says_otherwise_is_acknowledged_by_the_model(dialect: str)
 
 
 @both
+def test_what_comes_once_more_than_was_recorded_is_acknowledged_by_the_model(dialect: str) -> None:
+    session = replay(dialect, "text-turn")
+    session.say("Hello there!")
+    session.say("Hello there!")
+    spoken = replay(dialect, "audio-turn")
+    configure(spoken, "audio-turn")
+    spoken.commit()
+    spoken.commit()
+    for talk in (session, spoken):
+        origins = [
+            entry.origin
+            for entry in talk.service.exchange.server_entries()
+            if entry.canonical[0]["type"] == "conversation.item.added"
+        ]
+        assert origins == [Origin.RECORDED, Origin.MODELLED]
+
+
+@both
 def test_retrieving_deleting_and_truncating_unasked_is_answered(dialect: str) -> None:
     session = replay(dialect, "text-turn")
     session.say(id="mine")
