@@ -123,7 +123,14 @@ class _Planner:
         self.restoring = False
         self.sounds = 0.0
         """Seconds of sound in the last answer."""
-        self.items = 0
+        self.pending: list[_Message | None] = []
+        """Items that were sent and not yet told of, as far as they are words."""
+        self.answers: list[_Message | None] = []
+        """The same of the answers that have not begun yet."""
+        self.answer: _Message | None = None
+        self.of_answer = 0
+        """Items of the answer being given that are not yet told of as the conversation's."""
+        self.items: list[_Message | None] = []
         self.places: dict[str, int] = {}
         """Captured names of items to their places in the conversation."""
         self._answers = iter(scenario.answers)
@@ -191,14 +198,16 @@ class _Planner:
         spoken = self.turn[-1] if self.turn else None
         if not isinstance(spoken, Intent):
             raise self._not_plannable(step)
+        self.pending.append(None)
         self.turn[-1] = _intent("speak", **{**dict(spoken.fields), "end": "commit"})
 
     def _write(self, step: Send) -> None:
         item = step.event["item"]
+        message = _message(item)
+        self.pending.append(message)
         if item.get("type") == "function_call_output":
             self.results = True
             return
-        message = _message(item)
         if message is None:
             raise self._not_plannable(step)
         if message in self.lost:
@@ -216,8 +225,10 @@ class _Planner:
                 step, "capture the item's id from the conversation.item.added it comes in"
             )
         self._flush()
+        message = self.items[place]
+        words = {} if message is None else {"role": message.role, "text": message.text}
         end = {"audio_end_ms": step.event["audio_end_ms"]} if action == "truncate" else {}
-        self._add("edit", action=action, item=place, **end)
+        self._add("edit", action=action, item=place, **words, **end)
 
     def _ask(self, step: Send) -> None:
         """An answer belongs to what the user said last; one more follows a tool's result."""
@@ -246,6 +257,7 @@ class _Planner:
         answer = next(self._answers, None)
         self.sounds = answer.audio.seconds if isinstance(answer, Speech) else 0.0
         words = _words(answer)
+        self.answers.append(_Message("assistant", words) if words else None)
         if words:
             self.said.append(_Message("assistant", words))
 
@@ -259,8 +271,11 @@ class _Planner:
             else:
                 self._flush()
                 self._answered()
+            self.answer, self.of_answer = self.answers.pop(0) if self.answers else None, 0
         elif one.type == "response.done":
-            self.answering = False
+            self.answering, self.of_answer = False, 0
+        elif one.type == "response.output_item.added":
+            self.of_answer += 1
         elif one.type == "conversation.item.added":
             self._place(one)
         elif one.type == "error" and self.intents and self.intents[-1].kind == "update":
@@ -274,8 +289,12 @@ class _Planner:
     def _place(self, one: One) -> None:
         names = [name for name, path in one.capture if path == "item.id"]
         names += [str(value)[1:] for path, value in one.where if path == "item.id"]
-        self.places.update(dict.fromkeys(names, self.items))
-        self.items += 1
+        self.places.update(dict.fromkeys(names, len(self.items)))
+        if self.of_answer and ("item.role", "user") not in one.where:
+            self.of_answer -= 1
+            self.items.append(self.answer)
+        else:
+            self.items.append(self.pending.pop(0) if self.pending else None)
 
     def _pass_time(self, step: Wait | ExpectClose | Reconnect) -> None:
         if isinstance(step, Wait):
@@ -285,7 +304,7 @@ class _Planner:
         if isinstance(step, Reconnect):
             self._add("reconnect")
             self.lost, self.restoring, self.answering, self.asked = list(self.said), True, False, 0
-            self.items, self.places = 0, {}
+            self.items, self.places, self.pending, self.answers = [], {}, [], []
 
     def _silent(self, seconds: float) -> None:
         if self.intents:

@@ -34,8 +34,8 @@ class Tells(Driver):
     async def seed(self, messages):
         self.notices.observe("history", items=messages)
 
-    async def edit(self, action, item, audio_end_ms=None):
-        self.notices.observe("text", text=f"{action} {item} {audio_end_ms}")
+    async def edit(self, action, item, audio_end_ms=None, words=None):
+        self.notices.observe("text", text=f"{action} {item} {audio_end_ms} {words}")
 
     async def respond(self, response):
         self.notices.observe("item", item=response)
@@ -107,14 +107,14 @@ def test_history_edits_answers_and_new_connections_reach_the_driver_as_they_are(
         START,
         {"type": "seed", "intent": 1, "messages": messages},
         {"type": "edit", "intent": 2, "action": "truncate", "item": 3, "audio_end_ms": 40},
-        {"type": "edit", "intent": 3, "action": "delete", "item": 0},
+        {"type": "edit", "intent": 3, "action": "delete", "item": 0, "role": "user", "text": "a"},
         {"type": "respond", "intent": 4, "response": {"conversation": "none"}},
         {"type": "reconnect", "intent": 5},
     )
     seen = [notice for notice in notices if notice["type"] == "observation"]
     assert code == 0, log
     assert seen[0]["items"] == messages
-    assert [notice["text"] for notice in seen[1:3]] == ["truncate 3 40", "delete 0 None"]
+    assert [notice["text"] for notice in seen[1:3]] == ["truncate 3 40 None", "delete 0 None ('user', 'a')"]
     assert seen[3]["item"] == {"conversation": "none"}
     assert seen[4]["text"] == "reconnected"
     assert [notice["intent"] for notice in notices if notice["type"] == "done"] == [1, 2, 3, 4, 5]

@@ -116,6 +116,16 @@ async def test_items_are_edited_by_their_place_and_a_place_that_is_none_is_told(
     assert [error["message"] for error in talk.kinds("error")] == ["the conversation has no item 7"]
 
 
+def test_an_item_is_found_by_its_words_where_more_stands_before_it() -> None:
+    held = importlib.import_module("conversation").Conversation()
+    for number, (role, text) in enumerate([("user", "Hi"), ("assistant", "Hello"), ("user", "Hi")]):
+        held.note({"id": str(number), "type": "message", "role": role, "content": [{"text": text}]})
+    assert held.place_of(("user", "Hi"), 0) == 0
+    assert held.place_of(("assistant", "Hello"), 0) == 1
+    assert held.place_of(("user", "Hi"), 1) == 2
+    assert held.place_of(("user", "never said"), 1) == 1
+
+
 @pytest.mark.parametrize(
     ("dialect", "named"), [(GA, "output_modalities"), ("azure-2025-04-01-preview", "modalities")]
 )

@@ -190,7 +190,7 @@ def test_an_edit_names_its_item_by_its_place_in_the_conversation() -> None:
             )
         )
     )
-    found = plan(
+    steps = (
         say("a"),
         ASK,
         items,
@@ -199,11 +199,45 @@ def test_an_edit_names_its_item_by_its_place_in_the_conversation() -> None:
         Send({"type": "conversation.item.delete", "item_id": "$first"}),
     )
 
-    assert [dict(intent.fields) for intent in found.intents[1:]] == [
+    assert [dict(intent.fields) for intent in plan(*steps).intents[1:]] == [
         {"action": "retrieve", "item": 1},
         {"action": "truncate", "item": 1, "audio_end_ms": 300},
-        {"action": "delete", "item": 0},
+        {"action": "delete", "item": 0, "role": "user", "text": "a"},
     ]
+    answered = plan_intents(replace(scenario(*steps), answers=(Text("b"),)))
+    assert dict(answered.intents[1].fields) == {
+        "action": "retrieve",
+        "item": 1,
+        "role": "assistant",
+        "text": "b",
+    }
+
+
+def test_the_words_of_an_item_that_is_edited_are_known_where_others_stand_before_it() -> None:
+    def told(name: str, *where: tuple[str, str]) -> One:
+        return One("conversation.item.added", where=where, capture=((name, "item.id"),))
+
+    def answer(name: str) -> tuple[One, ...]:
+        added = One("conversation.item.added", where=(("item.id", f"${name}"),))
+        item = One("response.output_item.added", capture=((name, "item.id"),))
+        return (One("response.created"), item, added, One("response.done"))
+
+    aside = Send({"type": "response.create", "response": {"conversation": "none"}})
+    steps = (
+        *(APPEND, COMMIT, ASK, Expect(Chain((told("spoken"), *answer("first"))))),
+        *(aside, expect("response.created", "response.output_item.added", "response.done")),
+        *(message("assistant", "seeded"), Expect(told("seeded", ("item.role", "assistant")))),
+        *(say("a"), ASK, Expect(Chain((told("written", ("item.role", "user")), *answer("second"))))),
+    )
+    names = ("spoken", "first", "seeded", "written", "second")
+    edits = (Send({"type": "conversation.item.retrieve", "item_id": f"${name}"}) for name in names)
+    answers = (Speech("one", SOUND), Text("aside"), Text("two"))
+
+    found = plan_intents(replace(scenario(*steps, *edits), answers=answers, heard=("heard",)))
+
+    asked = [dict(intent.fields) for intent in found.intents if intent.kind == "edit"]
+    assert [one["item"] for one in asked] == [0, 1, 2, 3, 4]
+    assert [one.get("text") for one in asked] == [None, "one", "seeded", "a", "two"]
 
 
 def test_an_edit_of_an_item_that_was_not_captured_is_refused() -> None:

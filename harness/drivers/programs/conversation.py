@@ -35,17 +35,22 @@ class Conversation:
     def at(self, place: int) -> str | None:
         return self._places[place] if 0 <= place < len(self._places) else None
 
+    def place_of(self, words: tuple[str, str], place: int) -> int:
+        """Where these words stand, at that place or after it: what nobody asked for has moved them on."""
+        later = (n for n, id_ in enumerate(self._places) if n >= place and self._words(id_) == words)
+        return next(later, place)
+
     def words(self) -> list[tuple[str, str]]:
         """Who said what, as far as it is known in words."""
-        found: list[tuple[str, str]] = []
-        for item in map(self.items.get, self._places):
-            if item is None or item["type"] != "message":
-                continue
-            parts = item.get("content") or []
-            text = "".join(part.get("text") or part.get("transcript") or "" for part in parts)
-            if text:
-                found.append((item["role"], text))
-        return found
+        return [words for words in map(self._words, self._places) if words is not None]
+
+    def _words(self, item_id: str) -> tuple[str, str] | None:
+        item = self.items.get(item_id)
+        if item is None or item["type"] != "message":
+            return None
+        parts = item.get("content") or []
+        text = "".join(part.get("text") or part.get("transcript") or "" for part in parts)
+        return (item["role"], text) if text else None
 
 
 @dataclass

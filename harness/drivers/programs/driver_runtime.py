@@ -128,8 +128,17 @@ class Driver:
         """History is put in before the conversation goes on: each message has `role` and `text`."""
         raise NotImplementedError
 
-    async def edit(self, action: str, item: int, audio_end_ms: int | None = None) -> None:
-        """An item is retrieved, deleted or truncated; `item` counts the conversation's items from 0."""
+    async def edit(
+        self,
+        action: str,
+        item: int,
+        audio_end_ms: int | None = None,
+        words: tuple[str, str] | None = None,
+    ) -> None:
+        """An item is retrieved, deleted or truncated; `item` counts those of the asked-for turns from 0.
+
+        `words` are its role and text, where they are known: a conversation that holds more is found by them.
+        """
         raise NotImplementedError
 
     async def respond(self, response: Json) -> None:
@@ -304,7 +313,12 @@ async def _perform(driver: Driver, message: Json) -> None:
         "speak": lambda: driver.speak(base64.b64decode(message["audio"]), message["rate"], message["end"]),
         "interrupt": lambda: driver.interrupt(base64.b64decode(message["audio"]), message["rate"]),
         "seed": lambda: driver.seed(message["messages"]),
-        "edit": lambda: driver.edit(message["action"], message["item"], message.get("audio_end_ms")),
+        "edit": lambda: driver.edit(
+            message["action"],
+            message["item"],
+            message.get("audio_end_ms"),
+            (message["role"], message["text"]) if "text" in message else None,
+        ),
         "respond": lambda: driver.respond(message["response"]),
         "reconnect": driver.reconnect,
         "update": lambda: driver.update(message["session"]),

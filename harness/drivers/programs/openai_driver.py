@@ -173,8 +173,8 @@ class OpenAIDriver(Driver):
         item = {"type": "message", "role": role, "content": [part]}
         await self._sent(lambda connection: connection.conversation.item.create(item=item))
 
-    async def edit(self, action: str, item: int, audio_end_ms: int | None = None) -> None:
-        item_id = self.history.ids[item]
+    async def edit(self, action: str, item: int, audio_end_ms: int | None = None, words: Any = None) -> None:
+        item_id = self.history.ids[item]  # it adds nothing by itself, so the place is enough
         self.waiting.edited.clear()
         if action == "retrieve":
             await self._sent(lambda connection: connection.conversation.item.retrieve(item_id=item_id))

@@ -67,8 +67,15 @@ class ReferenceDriver(Driver):
     async def seed(self, messages: list[Json]) -> None:
         await self.client.seed([(message["role"], message["text"]) for message in messages])
 
-    async def edit(self, action: str, item: int, audio_end_ms: int | None = None) -> None:
-        await self.client.edit(action, item, audio_end_ms)
+    async def edit(
+        self,
+        action: str,
+        item: int,
+        audio_end_ms: int | None = None,
+        words: tuple[str, str] | None = None,
+    ) -> None:
+        place = item if words is None else self.client.conversation.place_of(words, item)
+        await self.client.edit(action, place, audio_end_ms)
 
     async def respond(self, response: Json) -> None:
         await self.client.respond(response)

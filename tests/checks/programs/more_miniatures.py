@@ -140,6 +140,14 @@ class OtherRuntime(ReferenceDriver):
             self.notices.observe("audio", audio="AAAA", rate=0)
 
 
+class Greets(ReferenceDriver):
+    """Has the service speak first, which nobody asked for; what follows stands one place later."""
+
+    async def start(self, start: Start) -> None:
+        await super().start(start)
+        await self.client.respond({})
+
+
 class NeverReady(ReferenceDriver):
     async def start(self, start: Start) -> None:
         time.sleep(600)
@@ -216,6 +224,7 @@ CLIENTS: dict[str, type[RealtimeClient]] = {
 
 DRIVERS: dict[str, type[ReferenceDriver]] = {
     "never-ready": NeverReady,
+    "greets": Greets,
     "cannot-say": CannotSay,
     "sees-nothing": SeesNothing,
     "cannot-voice": CannotVoice,
