@@ -1,6 +1,7 @@
 """Checks: rules with stable codes that turn a case into findings. Importing this package registers all."""
 
 from harness.checks import (
+    asked,
     configuration,
     failures,
     handshake,
@@ -23,6 +24,7 @@ __all__ = [
     "Check",
     "Outcome",
     "all_checks",
+    "asked",
     "configuration",
     "failures",
     "handshake",

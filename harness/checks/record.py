@@ -78,6 +78,16 @@ class CaseRecord:
             for one in asked
         )
 
+    def was_sent(self, session: Json) -> bool:
+        """Whether some of a change of the session was sent, beyond what was wanted from the first."""
+        wanted = _leaves(session) - _leaves(self.plan.session) or _leaves(session)
+        return any(
+            wanted & _leaves(event["session"])
+            for entry in self.exchange.client_entries()
+            for event in entry.canonical
+            if event["type"] == "session.update" and isinstance(event.get("session"), dict)
+        )
+
     @property
     def unable(self) -> str | None:
         """The first thing asked for that the driver says it or its framework cannot do, in a clause."""

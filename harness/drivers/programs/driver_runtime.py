@@ -30,6 +30,9 @@ PROTOCOL = 1
 
 Json = dict[str, Any]
 
+Said = tuple[str, str] | None
+"""Who said what, where it is known."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -128,13 +131,7 @@ class Driver:
         """History is put in before the conversation goes on: each message has `role` and `text`."""
         raise NotImplementedError
 
-    async def edit(
-        self,
-        action: str,
-        item: int,
-        audio_end_ms: int | None = None,
-        words: tuple[str, str] | None = None,
-    ) -> None:
+    async def edit(self, action: str, item: int, audio_end_ms: int | None = None, words: Said = None) -> None:
         """An item is retrieved, deleted or truncated; `item` counts those of the asked-for turns from 0.
 
         `words` are its role and text, where they are known: a conversation that holds more is found by them.
@@ -308,17 +305,13 @@ async def _perform(driver: Driver, message: Json) -> None:
         await driver.start(decode_start(message))
         driver.notices.write({"type": "ready"})
         return
+    words = (message["role"], message["text"]) if "role" in message else None
     calls: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "say": lambda: driver.say(message["text"]),
         "speak": lambda: driver.speak(base64.b64decode(message["audio"]), message["rate"], message["end"]),
         "interrupt": lambda: driver.interrupt(base64.b64decode(message["audio"]), message["rate"]),
         "seed": lambda: driver.seed(message["messages"]),
-        "edit": lambda: driver.edit(
-            message["action"],
-            message["item"],
-            message.get("audio_end_ms"),
-            (message["role"], message["text"]) if "text" in message else None,
-        ),
+        "edit": lambda: driver.edit(message["action"], message["item"], message.get("audio_end_ms"), words),
         "respond": lambda: driver.respond(message["response"]),
         "reconnect": driver.reconnect,
         "update": lambda: driver.update(message["session"]),

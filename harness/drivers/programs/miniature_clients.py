@@ -219,15 +219,38 @@ def truncates(change: Callable[[Json], Json | None]) -> type[RealtimeClient]:
     return Truncates
 
 
-class KeepsDeletedItems(RealtimeClient):
-    async def edit(self, action: str, place: int, audio_end_ms: int | None = None) -> None:
-        if action != "delete":
-            await super().edit(action, place, audio_end_ms)
+Edit = tuple[str, int, "int | None"]
+"""What is done, the item's place, and where it is cut."""
 
 
-class AsksInTheConversation(RealtimeClient):
-    async def respond(self, response: Json) -> None:
-        await super().respond(_without(response, ("conversation",)))
+def edits(change: Callable[[Edit], Edit | None]) -> type[RealtimeClient]:
+    """A client that edits an item otherwise than it is asked to, or not at all."""
+
+    class Edits(RealtimeClient):
+        async def edit(self, action: str, place: int, audio_end_ms: int | None = None) -> None:
+            changed = change((action, place, audio_end_ms))
+            if changed is not None:
+                await super().edit(*changed)
+
+    return Edits
+
+
+def asks_without(field: str) -> type[RealtimeClient]:
+    """A client that loses a field of an answer that is wanted outside the turn."""
+
+    class Asks(RealtimeClient):
+        async def respond(self, response: Json) -> None:
+            await super().respond(_without(response, (field,)))
+
+    return Asks
+
+
+class NeverChanges(RealtimeClient):
+    """Keeps every later change of the session to itself."""
+
+    async def configure(self, session: Json) -> None:
+        if not self._wanted:
+            await super().configure(session)
 
 
 class ForgetsTheSession(RealtimeClient):

@@ -20,20 +20,19 @@ from types import MappingProxyType
 import driver_runtime
 from driver_runtime import Driver, Json, Start
 from miniature_clients import (
-    AsksInTheConversation,
     AssistantPartOfTheOther,
     BetaHeader,
     DropsResults,
     ForgetsTheHistory,
     ForgetsTheSession,
     HalfTheAudio,
-    KeepsDeletedItems,
     LosesTheLastDelta,
     MangledArguments,
     MisspeltEvent,
     ModalitiesOfTheOther,
     Mute,
     NeverAnswers,
+    NeverChanges,
     NoKey,
     OtherGenerationEvent,
     ResultBeforeCall,
@@ -46,7 +45,9 @@ from miniature_clients import (
     UnknownParameter,
     WrongKey,
     WrongPath,
+    asks_without,
     deaf_to,
+    edits,
     loses,
     silent_about,
     truncates,
@@ -197,10 +198,25 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "silent-about-refused-handshakes": Fault(
             "never tells of a refused handshake", silent_about("the handshake was refused")
         ),
-        "keeps-deleted-items": Fault("never deletes an item", KeepsDeletedItems),
-        "asks-in-the-conversation": Fault(
-            "asks in the conversation for what is wanted outside it", AsksInTheConversation
+        "keeps-deleted-items": Fault(
+            "never deletes an item", edits(lambda edit: None if edit[0] == "delete" else edit)
         ),
+        "reads-nothing-back": Fault(
+            "never reads an item back", edits(lambda edit: None if edit[0] == "retrieve" else edit)
+        ),
+        "reads-another-item-back": Fault(
+            "reads the first item back, whichever is meant",
+            edits(lambda edit: ("retrieve", 0, None) if edit[0] == "retrieve" else edit),
+        ),
+        "cuts-items-elsewhere": Fault(
+            "cuts an item at 100 ms, wherever it is to be cut",
+            edits(lambda edit: (*edit[:2], 100) if edit[0] == "truncate" else edit),
+        ),
+        "never-changes": Fault("keeps every later change of the session to itself", NeverChanges),
+        "asks-in-the-conversation": Fault(
+            "asks in the conversation for what is wanted outside it", asks_without("conversation")
+        ),
+        "metadata-lost": Fault("loses the metadata of an answer outside the turn", asks_without("metadata")),
         "forgets-the-session": Fault("connects again without instructions and tools", ForgetsTheSession),
         "forgets-the-history": Fault("connects again without what was said", ForgetsTheHistory),
         "wrong-path": Fault("connects to /v1/realtime, with no api-version", WrongPath),

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 import openai
-from driver_runtime import Driver, Json, Start, Tool, run
+from driver_runtime import Driver, Json, Said, Start, Tool, run
 from openai_namespaces import Beta, Current, Namespace, attribute, connection_manager
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -173,7 +173,7 @@ class OpenAIDriver(Driver):
         item = {"type": "message", "role": role, "content": [part]}
         await self._sent(lambda connection: connection.conversation.item.create(item=item))
 
-    async def edit(self, action: str, item: int, audio_end_ms: int | None = None, words: Any = None) -> None:
+    async def edit(self, action: str, item: int, audio_end_ms: int | None = None, words: Said = None) -> None:
         item_id = self.history.ids[item]  # it adds nothing by itself, so the place is enough
         self.waiting.edited.clear()
         if action == "retrieve":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from driver_runtime import Driver, Json, Start, run
+from driver_runtime import Driver, Json, Said, Start, run
 from realtime_client import RealtimeClient
 
 
@@ -67,13 +67,7 @@ class ReferenceDriver(Driver):
     async def seed(self, messages: list[Json]) -> None:
         await self.client.seed([(message["role"], message["text"]) for message in messages])
 
-    async def edit(
-        self,
-        action: str,
-        item: int,
-        audio_end_ms: int | None = None,
-        words: tuple[str, str] | None = None,
-    ) -> None:
+    async def edit(self, action: str, item: int, audio_end_ms: int | None = None, words: Said = None) -> None:
         place = item if words is None else self.client.conversation.place_of(words, item)
         await self.client.edit(action, place, audio_end_ms)
 
