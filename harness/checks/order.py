@@ -7,9 +7,10 @@ from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, check
-from harness.dialects import Evidence
+from harness.dialects import ErrorSpec, Evidence
 from harness.findings import Basis, Finding, Severity
-from harness.service import Origin
+from harness.messages import Json
+from harness.service import Entry, Origin
 
 _OWN_CODES = {
     "active_response": "order.response-while-active",
@@ -33,7 +34,9 @@ def refused_by_state(record: CaseRecord, code: str) -> Iterator[Finding]:
     """What the state of the session forbids, as far as it stands under that code."""
     if not record.spoke:
         raise NotApplicable("the client sent nothing")
+    errors = list(record.errors_sent())
     for entry, name in record.refused_by_state():
+        answer = _answer(entry, record.dialect.errors[name], errors)
         if _OWN_CODES.get(name, "order.refused-event") != code:
             continue
         spec = record.dialect.errors[name]
@@ -43,13 +46,24 @@ def refused_by_state(record: CaseRecord, code: str) -> Iterator[Finding]:
             code=code,
             severity=Severity.DEVIATION if assumed or spec.harmless else Severity.FAIL,
             path=entry.event["type"] if entry.event else "frame",
-            message=f"{what} came when the service refuses it ({spec.code or spec.message}).",
+            message=f"{what} came when the service refuses it: {answer or spec.code or name}",
             expected="what the state of the session allows",
             actual=what,
             basis=basis_of(spec.fact),
             mend="wait for the service's own event before the next step",
             at=entry.number,
         )
+
+
+def _answer(refused: Entry, spec: ErrorSpec, errors: list[tuple[Entry, Json]]) -> str | None:
+    """What the service really said to it; `errors` are those that answer nothing yet."""
+    for one in errors:
+        sent, error = one
+        later = sent.number > refused.number and sent.connection == refused.connection
+        if later and error.get("code") == spec.code:
+            errors.remove(one)
+            return str(error.get("message"))
+    return None
 
 
 @check("order.tool-result", "every tool call gets its result, and no result comes without its call")

@@ -90,6 +90,19 @@ def test_cutting_another_item_than_the_one_that_was_heard_fails() -> None:
     assert outcome(record("interruption", *cut_answer(), right), "order.truncate") == ("pass", [])
 
 
+def test_a_refusal_is_told_in_the_words_in_which_the_service_really_gave_it() -> None:
+    long = client("conversation.item.truncate", item_id="item_1", content_index=0, audio_end_ms=5000)
+    says = "Audio content of 2000ms is already shorter than {}ms"
+    answers = [server("error", error={"code": None, "message": says.format(ms)}) for ms in (5000, 6000)]
+    other = server("error", error={"code": "rate_limit_exceeded", "message": "slow down"})
+    made = record("text-turn", long, long, other, *answers)
+    for number in (0, 1):
+        entry = made.exchange.entries[number]
+        made.exchange.entries[number] = replace(entry, refused_by_state="truncate_past_end")
+    told = [finding.message for finding in outcome(made, "order.truncate")[1]]
+    assert [message.partition(": ")[2] for message in told] == [says.format(5000), says.format(6000)]
+
+
 BARGE_IN = ("order.truncate", "surfaced.interruption")
 
 
