@@ -26,6 +26,11 @@ _AWAITED = (
 )
 """What an answer waits for; the rest of a script is judged by its effects."""
 
+_ASK = "response.create"
+
+_PUT_IN = ("conversation.item.create", "input_audio_buffer.commit")
+"""What a client puts into the conversation before it asks for an answer."""
+
 _LAST_LINES = 8
 
 _PAUSE = 0.9
@@ -48,20 +53,25 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
     first, *more = record.exchange.unplayed
     needed, other = _needed(first, _sent_since(record))
     nearest = _nearest(needed, other, record.dialect) if needed is not None else None
+    early = None
+    if needed is None or (nearest is None and needed["type"] == _ASK):
+        early = _asked_too_early(record, first)
+        needed = None if early else needed
     beyond = f" ({len(more)} more after it)" if more else ""
     yield Finding(
         code="script.finished",
         severity=Severity.NOT_PROVEN,
         path="script",
         message=f"the session stopped short of {first.holds}{beyond}, which waits for {first}."
-        f"{_fell_silent(record)}{_still_speaking(record)}{_of_faults(record)}{_came_near(needed, nearest)}",
+        f"{_fell_silent(record)}{_still_speaking(record)}{_of_faults(record)}{_came_near(needed, nearest)}"
+        f"{_in_another_order(early)}",
         expected=needed if needed is not None else f"a client that comes to: {first}",
         actual=_so_far(record.exchange),
         basis=(record.basis,),
         mend="see what the implementation did instead in the last messages above"
         + (", and in its log" if record.observed.log else ""),
         diff=changes(needed, nearest.event) if needed is not None and nearest is not None else (),
-        at=nearest.at if nearest is not None else None,
+        at=nearest.at if nearest is not None else early[0].at if early is not None else None,
     )
 
 
@@ -106,6 +116,24 @@ def _needed(waiting: Waiting, sent: list[_Sent]) -> tuple[Json | None, list[_Sen
     return (absent[0] if absent else None), other
 
 
+def _asked_too_early(record: CaseRecord, waiting: Waiting) -> tuple[_Sent, _Sent] | None:
+    """The first `response.create` that the cassette could not answer yet, and what came only after it."""
+    if not any(event["type"] == _ASK for event in (*waiting.met, *waiting.needed)):
+        return None
+    sent = [
+        _Sent(_plain(event), entry.number)
+        for entry in record.exchange.client_entries()
+        for event in entry.canonical
+        if event["type"] in (_ASK, *_PUT_IN)
+    ]
+    for start in record.exchange.responses:
+        before = [one for one in sent if one.at < start.entry and one.event["type"] == _ASK]
+        after = [one for one in sent if before and one.at > before[-1].at]
+        if start.origin is Origin.MODELLED and after and after[0].event["type"] in _PUT_IN:
+            return before[-1], after[0]
+    return None
+
+
 def _kind(event: Json) -> tuple[str, object]:
     item = event.get("item")
     return event["type"], item.get("type") if isinstance(item, dict) else None
@@ -142,12 +170,26 @@ def _plain(event: Json) -> Json:
     return bare
 
 
+def _in_another_order(early: tuple[_Sent, _Sent] | None) -> str:
+    if early is None:
+        return ""
+    asked, late = early
+    return (
+        f" It came in another order: {_ASK}, message #{asked.at}, before {_named(late.event)},"
+        f" message #{late.at}; an answer is made of what was there before it."
+    )
+
+
+def _named(event: Json) -> str:
+    words = said(event["item"]).rstrip(": ") if isinstance(event.get("item"), dict) else ""
+    return f"{event['type']} ({words})" if words else str(event["type"])
+
+
 def _came_near(needed: Json | None, nearest: _Sent | None) -> str:
     if needed is None:
         return ""
     what = needed["type"]
-    words = said(needed["item"]).rstrip(": ") if isinstance(needed.get("item"), dict) else ""
-    never = f" {what} ({words}) never came" if words else f" {what} never came"
+    never = f" {_named(needed)} never came"
     if nearest is None:
         return f"{never}, nor anything like it."
     if nearest.event["type"] == what:

@@ -138,6 +138,8 @@ ROWS: list[Row] = [
     *row("more:other-words", "text-turn", "fail", "order.items=fail", dialects=(GA,)),
     *row("more:asks-once-more", "text-turn", "deviation", "order.extra-answer=deviation",
          dialects=(PREVIEW,)),
+    *row("more:asks-first", "text-turn", "not-proven", "script.finished=not-proven",
+         "order.extra-answer=deviation", dialects=(PREVIEW,)),
     *row("more:greets", "item-editing", "deviation", "order.extra-answer=deviation"),
     *row("more:asks-once-more", "text-modality", "deviation", "order.extra-answer=deviation", dialects=(GA,)),
     # The connection.

@@ -17,7 +17,7 @@ from harness.messages import Json, Side
 from harness.observations import Capabilities, Observed
 from harness.recording import Waiting
 from harness.scenario import plan_intents
-from harness.service import Ending, Entry, Exchange, Handshake, Origin
+from harness.service import Ending, Entry, Exchange, Handshake, Origin, ResponseStart
 from tests.cases import SCENARIOS, scenario
 from tests.talk import GA
 
@@ -246,8 +246,14 @@ OUTPUT = {"type": "conversation.item.create", "item": {"type": "function_call_ou
 ASK = {"type": "response.create"}
 
 
-def stopped(*sent: tuple[Side, Json], needed: tuple[Json, ...] = (GREETING, ASK), **fields: Any) -> Finding:
+def stopped(
+    *sent: tuple[Side, Json],
+    needed: tuple[Json, ...] = (GREETING, ASK),
+    responses: tuple[ResponseStart, ...] = (),
+    **fields: Any,
+) -> Finding:
     made = record("text-turn", *sent, **fields)
+    made.exchange.responses.extend(responses)
     made.exchange.unplayed.append(Waiting("what it needs", needed, "response.created of answer 1 of 1"))
     word, (finding,) = outcome(made, "script.finished")
     assert word == "finding"
@@ -296,6 +302,29 @@ def test_the_form_of_a_tool_result_holds_nothing_back() -> None:
     item = {"type": "function_call_output", "call_id": "call_7", "output": "sunny"}
     finding = stopped(client("conversation.item.create", item=item), needed=(OUTPUT, ASK))
     assert finding.expected == ASK
+
+
+def test_what_came_in_another_order_is_told_by_its_numbers() -> None:
+    item = client("conversation.item.create", item=GREETING["item"])
+    ask, created = client("response.create"), server("response.created", response={"id": "r"})
+    early = ResponseStart(1, {}, (), Origin.MODELLED)
+    told = (
+        "another order: response.create, message #0, before "
+        "conversation.item.create (user: Hello there!), message #2"
+    )
+    finding = stopped(ask, created, item, responses=(early,))
+    assert told in finding.message
+    assert (finding.at, finding.expected) == (0, "a client that comes to: what it needs")
+
+    # A turn later the next response.create was answered for the first item, and so was none too few.
+    answer = ResponseStart(4, {}, (), Origin.RECORDED)
+    finding = stopped(ask, created, item, ask, created, item, responses=(early, answer))
+    assert told in finding.message
+    assert "never came" not in finding.message
+
+    finding = stopped(item, responses=())
+    assert "another order" not in finding.message
+    assert "response.create never came" in finding.message
 
 
 def test_a_misspelt_type_is_nearest_where_the_type_never_came() -> None:

@@ -58,6 +58,14 @@ class OtherWords(RealtimeClient):
         await super().add_message(role, text.upper())
 
 
+class AsksFirst(RealtimeClient):
+    async def say(self, text: str) -> None:
+        self._turn_over.clear()
+        await self.create_response()
+        await self.add_message("user", text)
+        await self._reached(self._turn_over)
+
+
 class AnswersTwice(RealtimeClient):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -207,6 +215,7 @@ CLIENTS: dict[str, type[RealtimeClient]] = {
     "cancels-nothing": CancelsNothing,
     "sends-no-json": SendsNoJson,
     "other-words": OtherWords,
+    "asks-first": AsksFirst,
     "asks-once-more": AnswersTwice,
     "number-for-instructions": NumberForInstructions,
     "refused-and-silent": RefusedAndSilent,
