@@ -19,7 +19,7 @@ from harness.drivers import DriverHost
 from harness.messages import MISSING, Json, get_path
 from harness.observations import Capabilities
 from harness.scenario import Intent, Plan, Scenario
-from harness.server import RealtimeServer
+from harness.server import Connection, RealtimeServer
 
 QUIET = 0.15
 """Seconds without a message after which a turn that has its answers is over."""
@@ -155,7 +155,7 @@ class Drive:
         if self._quiet() < QUIET:
             return False
         if turn.intent.ends:
-            return self._ended() > turn.ended
+            return bool(self._ended() - turn.ended)
         return self._answers() >= turn.answers and (self._idle() or self._interrupts(turn))
 
     def _interrupts(self, turn: _Turn) -> bool:
@@ -182,13 +182,20 @@ class Drive:
         return all(c.idle for c in self.server.connections)
 
     def _alive(self) -> bool:
-        return any(c.service is not None and not c.over for c in self.server.connections)
-
-    def _ended(self) -> int:
-        """How many connections the service itself has ended."""
-        return sum(
-            c.over and c.service is not None and c.service.ending is not None for c in self.server.connections
+        """Whether there is a connection to go on with: one held in reserve is no coming back."""
+        lost = max((c.over_at or 0.0 for c in self._played_on() if c.ended_by_service), default=0.0)
+        return any(
+            c.service is not None and not c.over and c.opened_at > lost for c in self.server.connections
         )
+
+    def _ended(self) -> set[int]:
+        """Which connections the service itself has ended, of those that are in use."""
+        return {id(c) for c in self._played_on() if c.ended_by_service}
+
+    def _played_on(self) -> list[Connection]:
+        """The connections on which an answer was given; where none was, all of them."""
+        opened = [c for c in self.server.connections if c.exchange is not None]
+        return [c for c in opened if c.exchange and c.exchange.responses] or opened
 
     def _quiet(self) -> float:
         """Seconds since something last crossed the wire; below nought while we let it wait."""
@@ -205,12 +212,12 @@ class Drive:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One intent on its way; `answers` and `ended` are the counts that end it."""
+    """One intent on its way; it ends with so many answers, or when another than these connections ends."""
 
     number: int
     intent: Intent
     answers: int
-    ended: int
+    ended: set[int]
     interrupted: bool
     """The user speaks over its answer: it is left as it is while that is held."""
 

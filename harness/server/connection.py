@@ -19,8 +19,18 @@ class Connection:
     """When something last crossed the wire; in the future while a wait that we make lasts."""
     failure: Exception | None = None
     """What broke in our own code. The connection was then closed with 1011."""
-    over: bool = False
-    """The connection is closed or lost."""
+    opened_at: float = field(default_factory=time.monotonic)
+    over_at: float | None = None
+    """When the connection was closed or lost; None while it is neither."""
+
+    @property
+    def over(self) -> bool:
+        """The connection is closed or lost."""
+        return self.over_at is not None
+
+    @property
+    def ended_by_service(self) -> bool:
+        return self.over and self.service is not None and self.service.ending is not None
 
     @property
     def exchange(self) -> Exchange | None:
@@ -35,6 +45,10 @@ class Connection:
     def idle(self) -> bool:
         """Nothing more will be sent unless the client does something."""
         return self.over or self.service is None or self.service.idle
+
+    def end(self) -> None:
+        self.over_at = time.monotonic()
+        self.touch()
 
     def touch(self, wait: float = 0.0) -> None:
         """Something crosses the wire now, or will when a wait that we make is over."""

@@ -199,8 +199,7 @@ class Session:
         else:
             dropped = self._service.ending is not None and self._service.ending.code is None
             exchange.close_by = "server" if dropped else "nobody"
-        self._connection.over = True
-        self._connection.touch()
+        self._connection.end()
 
 
 async def hang_up(websocket: ServerConnection, code: int | None, reason: str = "") -> None:

@@ -152,7 +152,7 @@ class RealtimeServer:
         if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS and websocket in self._opening:
             connection = self._opening.pop(websocket)
             connection.handshake = replace(connection.handshake, status=response.status_code)
-            connection.over = True
+            connection.end()
 
     async def _pause(self, seconds: float) -> None:
         """Waits, but not longer than the server is up."""
@@ -165,7 +165,8 @@ class RealtimeServer:
         try:
             service = self._new_service(Opening(self._opened, self.dialect, connection.handshake))
         except Exception as error:  # noqa: BLE001 - as what breaks in a session
-            connection.failure, connection.over = error, True
+            connection.failure = error
+            connection.end()
             await hang_up(websocket, 1011, "the harness failed")
             return
         service.exchange.handshake = connection.handshake

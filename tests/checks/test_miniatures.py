@@ -173,6 +173,10 @@ ROWS: list[Row] = [
     *row("more:fine-odd-role", "text-turn", "pass", "session.unproven=note"),
     *row("more:fine-null-threshold", "text-turn", "pass", "session.unproven=note"),
     *row("more:fine-half-a-character", "text-turn", "pass", dialects=(PREVIEW,)),
+    # A connection in reserve is neither a coming back nor what is played on.
+    *row("more:fine-standby", "reconnect", "pass"),
+    *row("more:fine-standby", "session-expiry", "pass", dialects=(GA,), close="not-applicable"),
+    *row("more:fine-standby", "text-turn", "pass", dialects=(PREVIEW,)),
     # Faults of the server.
     *row("reference", "text-turn", "pass", faults=("unknown-event",), dialects=(PREVIEW,)),
     *row("reference", "text-turn", "pass", faults=("error-event",), dialects=(GA,)),

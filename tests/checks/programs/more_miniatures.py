@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "harness" / "drivers" / "programs"))
 
+from dialling import dial
 from driver_runtime import Json, Start, run
 from realtime_client import GA, RealtimeClient
 from reference_driver import ReferenceDriver
@@ -127,6 +128,23 @@ class HalfACharacter(RealtimeClient):
         await self.add_message("user", "\ud83d")
 
 
+class Standby(RealtimeClient):
+    """Holds a second connection in reserve, and does no more on it than configure it."""
+
+    standby: Any = None
+
+    async def configure(self, session: Json) -> None:
+        await super().configure(session)
+        if self.standby is None:
+            self.standby = await dial(self.url(), self.headers(), self.endpoint.ca_file)
+            update = {"type": "session.update", "session": self.session_on_wire(session)}
+            await self.standby.send(json.dumps(update))
+
+    async def close(self) -> None:
+        await self.standby.close()
+        await super().close()
+
+
 class OtherRuntime(ReferenceDriver):
     """What is wrong with the program rather than with its client."""
 
@@ -229,6 +247,7 @@ CLIENTS: dict[str, type[RealtimeClient]] = {
     "fine-odd-role": OddRole,
     "fine-null-threshold": NullThreshold,
     "fine-half-a-character": HalfACharacter,
+    "fine-standby": Standby,
 }
 
 DRIVERS: dict[str, type[ReferenceDriver]] = {
