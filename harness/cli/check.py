@@ -9,15 +9,17 @@ from pathlib import Path
 
 from harness import __version__
 from harness.bundled import baseline_file
-from harness.cli.select import select_dialects, select_pace, select_scenarios
+from harness.cli.select import check_played, select_dialects, select_pace, select_scenarios
 from harness.cli.terminal import Terminal
 from harness.documents import dump_document
 from harness.drivers import BUNDLED, Environments, parse_implementation
-from harness.faults import checked_fault
+from harness.exceptions import UsageFault
+from harness.faults import Fault, checked_fault
 from harness.html import write_pages
 from harness.redaction import Redactor
 from harness.report import NO_BASELINE, Run, baseline_value, load_baseline, render_lines, results_lines
 from harness.runner import NO_FAULT, PATIENCE, Selection, plan_run, run_all
+from harness.scenario import Scenario
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,11 +29,16 @@ def run(options: argparse.Namespace) -> int:
     dialects = select_dialects(options.dialect)
     faults = tuple(checked_fault(name, dialects) for name in asked if name != NO_FAULT)
     pace = select_pace(options.speed, options.latency, options.delay, dialects=dialects)
+    scenarios = select_scenarios(options.scenario)
+    if options.scenario:
+        check_played(scenarios, dialects)
+    if NO_FAULT in asked:
+        scenarios = _without_their_faults(scenarios, faults, named=bool(options.scenario))
     baseline = NO_BASELINE if options.no_baseline else load_baseline(options.baseline or baseline_file())
     selection = Selection(
         implementations=tuple(parse_implementation(name) for name in names),
         dialects=dialects,
-        scenarios=select_scenarios(options.scenario),
+        scenarios=scenarios,
         faults=faults,
         cassettes=options.cassettes,
         faults_of_scenarios=NO_FAULT not in asked,
@@ -65,6 +72,28 @@ def run(options: argparse.Namespace) -> int:
         options.write_baseline.write_text(dump_document(baseline_value(record.results)), encoding="utf-8")
         terminal.say(f"baseline written: {options.write_baseline}")
     return record.end().exit
+
+
+def _without_their_faults(
+    scenarios: tuple[Scenario, ...], faults: tuple[Fault, ...], *, named: bool
+) -> tuple[Scenario, ...]:
+    """Those that can be played without their own faults; raises UsageFault for a named one that cannot.
+
+    Where nothing ends the connection, a client that waits for its end would be blamed for waiting.
+    """
+    written = tuple(map(str, faults))
+    for scenario in scenarios:
+        if named and scenario.unended(written) is not None:
+            raise UsageFault(
+                f"{scenario.name} cannot be played with --fault none: "
+                "nothing would end the connection that it reconnects after",
+                hint=f"leave `--fault {NO_FAULT}` away, or add one that does: --fault {_ending(scenario)}",
+            )
+    return tuple(scenario for scenario in scenarios if scenario.unended(written) is None)
+
+
+def _ending(scenario: Scenario) -> str:
+    return next((f"'{one}'" for one in scenario.faults if one.startswith(("close", "drop"))), "drop")
 
 
 def write_report(record: Run, folder: Path) -> list[Path]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.select import select_dialects, select_scenarios
+from harness.cli.select import check_played, select_dialects, select_scenarios
 from harness.construct import construct_cassettes
 
 
 def run(options: argparse.Namespace) -> int:
     """Writes the cassettes; with --check compares them and exits 1 where one differs."""
     different = 0
-    for dialect in select_dialects(options.dialect):
-        for scenario in select_scenarios(options.scenario):
+    dialects, scenarios = select_dialects(options.dialect), select_scenarios(options.scenario)
+    if options.scenario:
+        check_played(scenarios, dialects)
+    for dialect in dialects:
+        for scenario in scenarios:
             if not scenario.applies_to(dialect.name):
                 continue
             made = construct_cassettes(scenario, dialect)

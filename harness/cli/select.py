@@ -94,6 +94,18 @@ def select_scenarios(names: Sequence[str] | None) -> tuple[Scenario, ...]:
     return tuple(checked_scenario(path) for path in paths)
 
 
+def check_played(scenarios: Iterable[Scenario], dialects: Iterable[Dialect]) -> None:
+    """Raises UsageFault for a scenario that is played in none of the dialects: no case would be of it."""
+    names = tuple(dialect.name for dialect in dialects)
+    for scenario in scenarios:
+        if not any(map(scenario.applies_to, names)):
+            raise UsageFault(
+                f"{scenario.name} is not played in {' or '.join(names)}; "
+                f"its dialects are {', '.join(scenario.dialects or ())}",
+                hint=f"name one of them with -d, or add one to `dialects` in {scenario.path}",
+            )
+
+
 def checked_scenario(path: Path) -> Scenario:
     """A scenario whose expected events and faults exist; raises ScenarioFault for what there is not."""
     document = read_document(path, ScenarioFault)

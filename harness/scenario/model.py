@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,9 @@ from harness.scenario.sequence import Sequence
 
 PLACEHOLDER = re.compile(r"\$[A-Za-z_]\w*")
 """`$name`, and nothing beside it; any other text may begin with a dollar."""
+
+_ENDING = ("close", "drop")
+"""The faults that end a connection."""
 
 RATE = 24_000
 """Samples per second of every audio file: the rate of the service's default format."""
@@ -199,6 +203,17 @@ class Scenario:
             else:
                 found[-1].append(step)
         return tuple(map(tuple, found))
+
+    def unended(self, faults: Iterable[str]) -> int | None:
+        """The first `reconnect` before which neither the script nor one of `faults` ends the connection."""
+        ending = [text for text in faults if text.partition(":")[0].strip() in _ENDING]
+        left = sum(math.inf if "times=" in text else 1 for text in ending)
+        for index, step in enumerate(self.steps):
+            if isinstance(step, Reconnect) and not isinstance(self.steps[max(index - 1, 0)], ExpectClose):
+                if left < 1:
+                    return index
+                left -= 1
+        return None
 
     @property
     def cassette_names(self) -> tuple[str, ...]:

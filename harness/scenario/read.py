@@ -44,9 +44,12 @@ class _Reader:
         self.answers = AnswerReader(document, folder)
         self.bound: set[str] = set()
 
-    def fail(self, pointer: str, problem: str, expected: str | None = None) -> NoReturn:
+    def fail(
+        self, pointer: str, problem: str, expected: str | None = None, hint: str | None = None
+    ) -> NoReturn:
+        line = self.document.line(pointer)
         raise ScenarioFault(
-            self.document.path, problem, line=self.document.line(pointer), pointer=pointer, expected=expected
+            self.document.path, problem, line=line, pointer=pointer, expected=expected, hint=hint
         )
 
     def scenario(self) -> Scenario:
@@ -77,7 +80,17 @@ class _Reader:
         )
         steps = tuple(self.step(step, f"/steps/{index}", scenario) for index, step in enumerate(raw["steps"]))
         lines = tuple(self.document.line(f"/steps/{index}") for index in range(len(steps)))
-        return replace(scenario, steps=steps, lines=lines)
+        scenario = replace(scenario, steps=steps, lines=lines)
+        unended = scenario.unended(scenario.faults)
+        if unended is not None:
+            self.fail(
+                f"/steps/{unended}",
+                "nothing ends the connection before this reconnect: a client would wait for that for ever",
+                "a fault that ends it, or `expect_close` directly before",
+                'add `faults: ["drop:at=response.done,answer=1"]`, or `- expect_close: {}` '
+                "where the service ends it by itself",
+            )
+        return scenario
 
     def step(self, raw: dict[str, Any], at: str, scenario: Scenario) -> Step:
         if "expect" in raw:

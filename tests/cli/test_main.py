@@ -22,6 +22,7 @@ import pytest
 
 from harness.bundled import baseline_file, cassettes_folder, scenarios_folder
 from harness.cli.main import main
+from harness.exceptions import HarnessError
 from harness.validation import subschema
 
 PLAIN = {"NO_COLOR": "1", "COLUMNS": "120"}
@@ -158,6 +159,10 @@ def test_the_bundled_baseline_names_nothing_but_the_shim_with_known_faults() -> 
             "AZURE_OPENAI_API_KEY is empty",
         ),
         (("validate", "none.jsonl"), "cannot be read"),
+        (
+            ("check", "-s", "reconnect", "--fault", "none"),
+            "reconnect cannot be played with --fault none: nothing would end the connection",
+        ),
     ],
 )
 def test_wrong_usage_exits_2_with_what_to_do_and_no_traceback(
@@ -167,6 +172,29 @@ def test_wrong_usage_exits_2_with_what_to_do_and_no_traceback(
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command_", ["check", "construct"])
+def test_a_chosen_scenario_that_no_chosen_dialect_plays_exits_2_with_its_dialects(
+    tmp_path: Path, command_: str
+) -> None:
+    text = (scenarios_folder() / "reconnect.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(text.replace("dialects: all", "dialects: [azure-v1]"))
+    old = "azure-2024-10-01-preview"
+    done = command(command_, "-s", "text-turn", "-s", "mine.yaml", "-d", old, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"reconnect is not played in {old}; its dialects are azure-v1" in done.stderr
+    assert "mine.yaml" in done.stderr
+
+
+def test_without_the_faults_of_scenarios_those_that_need_them_are_left_out(tmp_path: Path) -> None:
+    with patch("harness.cli.check.plan_run", side_effect=HarnessError) as planned:
+        command("check", "-i", "reference", "--fault", "none", cwd=tmp_path)
+        command("check", "-i", "reference", "--fault", "none", "--fault", "drop", cwd=tmp_path)
+    without, ended = ([one.name for one in call.args[0].scenarios] for call in planned.call_args_list)
+    assert "dropped-connection" in without
+    assert "reconnect" not in without
+    assert "reconnect" in ended
 
 
 def test_a_broken_scenario_names_file_line_and_what_was_expected(tmp_path: Path) -> None:

@@ -523,6 +523,33 @@ def test_waits_closes_and_new_connections_are_read_and_divide_the_script(tmp_pat
     assert found.faults == ("drop",)
 
 
+@pytest.mark.parametrize(
+    ("faults", "closes", "refused"),
+    [
+        ([], False, "/steps/1"),
+        (["null-usage"], False, "/steps/1"),
+        ([], True, None),
+        (["drop:at=response.done"], False, "/steps/3"),
+        (["drop:at=response.done", "close:answer=2"], False, None),
+        (["drop:at=response.done,times=2"], False, None),
+    ],
+)
+def test_a_reconnect_before_which_nothing_ends_the_connection_is_refused(
+    tmp_path: Path, faults: list[str], closes: bool, refused: str | None
+) -> None:
+    steps: list[Any] = []
+    for name in ("a", "b"):
+        steps += [{"expect": [name]}, *([{"expect_close": {}}] if closes else []), {"reconnect": {}}]
+    path = write(tmp_path, {**WHOLE, "steps": [*steps, {"expect": ["c"]}], "faults": faults})
+    if refused is None:
+        assert len(load_scenario(path).connections) == 3
+        return
+    found = fault(path)
+    assert (found.pointer, found.line is not None) == (refused, True)
+    assert "nothing ends the connection" in found.problem
+    assert "expect_close" in (found.hint or "")
+
+
 @pytest.mark.parametrize("step", [{"wait": 0}, {"wait": "long"}, {"reconnect": True}, {"expect_close": 1001}])
 def test_a_step_that_is_none_is_refused(tmp_path: Path, step: Any) -> None:
     assert fault(write(tmp_path, {**WHOLE, "steps": [step]})).pointer is not None
