@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from harness.checks.record import CaseRecord
 from harness.checks.scripted import is_outside
 from harness.messages import Json, decode_audio
-from harness.service import Origin
+from harness.service import Entry, Origin
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Piece:
     """Audio of one answer that came in one go."""
 
     answer: Served
-    audio: bytes
+    audio: bytearray
 
 
 def served_answers(record: CaseRecord) -> list[Served]:
@@ -80,10 +80,6 @@ def _walk(record: CaseRecord) -> tuple[list[Served], list[Piece]]:
     answers: dict[str, Served] = {}
     pieces: list[Piece] = []
     for entry in record.exchange.server_entries():
-        if entry.fault is not None and entry.event is not None:
-            answer = answers.get(str(entry.event.get("response_id")))
-            if answer is not None:
-                answer.spoilt = True
         for event in entry.canonical:
             if event["type"] == "response.created":
                 origin = origins.get(entry.number) or entry.origin or Origin.MODELLED
@@ -96,9 +92,28 @@ def _walk(record: CaseRecord) -> tuple[list[Served], list[Piece]]:
                     answer.done, answer.done_at = event["response"], entry.number
             elif event.get("response_id") in answers:
                 _take(answers[event["response_id"]], event, pieces)
+        answer = answers.get(_response_of(entry))
+        if answer is not None and entry.fault is not None:
+            answer.spoilt = answer.spoilt or _spoils(entry)
     for answer in answers.values():
         answer.lost = answer.done is None and record.ending_of(answer.connection) is not None
     return list(answers.values()), pieces
+
+
+def _response_of(entry: Entry) -> str:
+    """The response that a message belongs to, as the service meant it; empty where to none."""
+    event = (*entry.canonical, entry.event or {})[0]
+    response = event.get("response")
+    return str(response.get("id") if isinstance(response, dict) else event.get("response_id", ""))
+
+
+def _spoils(entry: Entry) -> bool:
+    """Whether what a fault made of a message takes something from the answer: its usage is nobody's loss."""
+    meant = entry.canonical[0].get("response") if entry.canonical else None
+    sent = (entry.event or {}).get("response")
+    if meant is None:
+        return entry.event is not None
+    return not isinstance(sent, dict) or any(sent.get(key) != meant[key] for key in ("id", "status"))
 
 
 def _take(answer: Served, event: Json, pieces: list[Piece]) -> None:
@@ -116,6 +131,6 @@ def _take(answer: Served, event: Json, pieces: list[Piece]) -> None:
         pcm = decode_audio(delta) or b""
         answer.audio += pcm
         if pieces and pieces[-1].answer is answer:
-            pieces[-1] = Piece(answer, pieces[-1].audio + pcm)
+            pieces[-1].audio.extend(pcm)
         else:
-            pieces.append(Piece(answer, pcm))
+            pieces.append(Piece(answer, bytearray(pcm)))

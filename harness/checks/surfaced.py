@@ -180,7 +180,7 @@ def _is_made_of(surfaced: bytes, pieces: list[Piece]) -> bool:
     return at == len(surfaced)
 
 
-def _common(surfaced: bytes, at: int, audio: bytes) -> int:
+def _common(surfaced: bytes, at: int, audio: bytearray) -> int:
     """How many bytes of a piece surfaced from there on."""
     low, high = 0, min(len(audio), len(surfaced) - at)
     while low < high:

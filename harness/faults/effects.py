@@ -144,14 +144,13 @@ def _reorder(fault: Fault, frame: Frame) -> Effect:  # noqa: ARG001 - any event 
 
 
 def _changed(fault: Fault, frame: Frame, path: str, change: Callable[[Any, Any], None]) -> Effect | None:
-    """The frame with one value changed, on the wire and in canonical form where that has it too."""
+    """The frame with one value changed on the wire; its canonical form says what was meant."""
     if frame.event is None:
         return None
     event = _with_change(frame.event, path, change)
     if event is None:
         return None
-    canonical = tuple(_with_change(one, path, change) or one for one in frame.canonical)
-    return Instead(Frame(render_event(event), event, canonical, str(fault)))
+    return Instead(Frame(render_event(event), event, frame.canonical, str(fault)))
 
 
 def _with_change(event: Json, path: str, change: Callable[[Any, Any], None]) -> Json | None:

@@ -145,7 +145,7 @@ class RealtimeServer:
         """The client went away before its connection was open; otherwise somebody else has taken it over."""
         connection = self._opening.pop(websocket, None)
         if connection is not None:
-            connection.over = True
+            connection.end()
 
     def _process_response(self, websocket: ServerConnection, _: Request, response: Response) -> None:
         """Notes what came of a handshake that is right but for the rules of HTTP or WebSocket."""

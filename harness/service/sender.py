@@ -181,12 +181,11 @@ class Sender(ABC):
             frame = render_event(wire)
         steps = self.faults.pass_on(wire, canonical, frame, counts=self.counts(queued))
         for step in steps:
-            self._step(step, queued, canonical)
+            self._step(step, queued)
         self.settle(queued, canonical)
         return [step for step in steps if isinstance(step, EndResponse)]
 
-    def _step(self, step: Step, queued: Queued, canonical: Json) -> None:
-        """Does one thing in place of sending an event, `canonical` where no fault has touched it."""
+    def _step(self, step: Step, queued: Queued) -> None:
         if isinstance(step, Frame):
             own = step.fault is None
             origin = queued.origin if own else Origin.FAULT
@@ -196,7 +195,7 @@ class Sender(ABC):
                 Side.SERVER, step.event, canonical=shown, origin=origin, raw=raw, fault=step.fault
             )
             if shown and shown[0]["type"] == "response.created":
-                self.response_created(canonical["response"]["id"], number)
+                self.response_created(shown[0]["response"]["id"], number)
             thinking = queued.thinking and own
             self._ready.append(Outgoing(self.t, step.event, shown, origin, step.text, thinking, self._pause))
             self._pause = 0.0

@@ -12,6 +12,7 @@ import pytest
 from harness.bundled import cassettes_folder
 from harness.cli.main import main
 from harness.dialects.load import data_folder
+from harness.messages import MAX_FRAME
 from tests.lint.made import FLAT, GA, cassette, place
 from tests.logs.made import har, har_message, json_lines
 
@@ -114,7 +115,7 @@ def test_an_unknown_dialect_and_a_missing_file_exit_2_and_the_rest_is_judged(run
         (b'{"dir": "sideways", "event": {"type": "a"}}', "is no direction"),
         (b'{"event": {"type": "a"}}', "no direction"),
         (b'{"dir": "server", "event": {"type": "a", "b": NaN}}', "not JSON"),
-        (b'{"dir": "server", "event": {"type": "a", "b": "' + b"A" * 21_000_000 + b'"}}', "more than"),
+        (b'{"dir": "server", "event": {"type": "a", "b": "' + b"A" * MAX_FRAME + b'"}}', "more than"),
     ],
 )
 @pytest.mark.parametrize("last", [True, False])
