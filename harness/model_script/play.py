@@ -19,6 +19,7 @@ from harness.messages import Json
 from harness.model_script.read import Entry, ModelScript, When
 from harness.scenario import Answer, Call, Cut, Failure, Incomplete, Several, Speech, Text
 from harness.service import ResponseRequest, Service, Supply
+from harness.service.agenda import Queued
 
 NOTHING_FITS = Text("The script has no answer for this.")
 
@@ -63,6 +64,8 @@ class ScriptedModel(Service):
         self._said_new = False
         self._result = ""
         self._results: set[str] = set()
+        self._called: dict[object, str] = {}
+        """The tools that the model called, by call id: out of band they are in no conversation."""
 
     # What the client does.
 
@@ -85,9 +88,17 @@ class ScriptedModel(Service):
     def _say(self, text: str) -> None:
         self._said, self._said_new = text[:_MOST_SAID], True
 
+    def settle(self, queued: Queued, event: Json) -> None:
+        super().settle(queued, event)
+        item = event.get("item") or {}
+        if event["type"] == "response.output_item.done" and item.get("type") == "function_call":
+            self._called[item["call_id"]] = str(item["name"])
+
     def _tool_of(self, call_id: object) -> str:
+        """The name of the tool that was called, by the model or in a history that the client put in."""
         calls = (item for item in self.conversation.items if item["type"] == "function_call")
-        return next((str(item["name"]) for item in calls if item.get("call_id") == call_id), "")
+        told = {item.get("call_id"): str(item["name"]) for item in calls}
+        return (self._called | told).get(call_id, "")
 
     def _hearing(self) -> Iterator[str]:
         """What transcription says of each turn; where it is off, nobody asks."""

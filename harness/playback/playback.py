@@ -113,7 +113,7 @@ class Playback(Service):
 
     def _take_recorded_session(self) -> None:
         recording = self.recording
-        said = recording.created or (recording.updated[0] if self._joins and recording.updated else None)
+        said = recording.created or (recording.updated[0] if self.joins_call and recording.updated else None)
         if said is None:
             return
         own = {key for key in self.session if key in _OF_THE_SESSION or (key == "model" and self._own_model)}
@@ -125,12 +125,8 @@ class Playback(Service):
         self.session.update({**session, "id": session.get("id") or self.mint.mint("sess")})
 
     @property
-    def _joins(self) -> bool:
-        """The socket joins a call, and so is not greeted."""
-        handshake = self.exchange.handshake
-        return self.recording.sideband or (
-            self.recording.created is None and handshake is not None and "call_id" in dict(handshake.query)
-        )
+    def joins_call(self) -> bool:
+        return self.recording.sideband or (self.recording.created is None and super().joins_call)
 
     def start(self) -> None:
         """The connection is open; the recorded first event comes first."""
@@ -193,8 +189,6 @@ class Playback(Service):
 
     def emit(self, event: Json, **how: Any) -> None:
         type_ = event["type"]
-        if type_ == "session.created" and self._joins:
-            return
         if type_ == "rate_limits.updated" and self._settling in self._of_recording:
             return  # the recording says by itself whether it tells of them
         if type_ == "session.created" and self.recording.created is not None:

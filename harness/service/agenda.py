@@ -74,6 +74,10 @@ class Agenda:
         """Everything queued, in order."""
         return [entry[2] for entry in sorted(self._queue, key=lambda entry: entry[:2])]
 
+    def earliest(self, wanted: Callable[[Queued], bool]) -> float | None:
+        """When the first of the events queued that are wanted is due."""
+        return min((t for t, _, queued in self._queue if wanted(queued)), default=None)
+
     @property
     def empty(self) -> bool:
         return not self._queue

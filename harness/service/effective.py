@@ -32,7 +32,8 @@ _NULLABLE = frozenset(
 
 @rule(
     "session.created",
-    "the service speaks first: the session it has opened, and when that will end",
+    "the service speaks first: the session it has opened, and when that will end; a socket that joins a call "
+    "(`call_id`) is not greeted",
     evidence=Evidence.RECORDED,
     source=f"{CAPTURES} and others: 16 of 16 sockets that open a session",
 )

@@ -94,11 +94,18 @@ class Service(Sender):
         self.input.heard_in(self.session)
         self.detector = self.new_detector()
         start_expiry(self)
-        self.emit({"type": "session.created", "session": self.session}, origin=origin)
+        if not self.joins_call:
+            self.emit({"type": "session.created", "session": self.session}, origin=origin)
 
     def start(self) -> None:
         """What the server does when a connection is open."""
         self.open()
+
+    @property
+    def joins_call(self) -> bool:
+        """Whether the socket joins a call, whose session has begun before it: then nobody is greeted."""
+        asked = dict(self.exchange.handshake.query) if self.exchange.handshake else {}
+        return any(rule.means == "call" and rule.name in asked for rule in self.dialect.handshake.query)
 
     @property
     def idle(self) -> bool:
@@ -234,12 +241,10 @@ class Service(Sender):
     @property
     def before_next_item(self) -> float:
         """In how many seconds an item is told of that was added now: before any that the model adds later."""
-        opening = [
-            queued.t - self.t - _HAIR
-            for queued in self.agenda.queued()
-            if queued.response_id and queued.event and queued.event["type"] in _ADDING
-        ]
-        return min([*opening, LATENCY])
+        if not self.running:
+            return LATENCY
+        opening = self.agenda.earliest(_adds)
+        return LATENCY if opening is None else min(opening - self.t - _HAIR, LATENCY)
 
     def completed(self, event: Json) -> Json:
         event = dict(event)
@@ -321,6 +326,11 @@ class Service(Sender):
         if run is not None and not run.created:
             items = self.conversation.context(run.given)
             self.exchange.responses.append(replace(run.start, entry=entry, items=items))
+
+
+def _adds(queued: Queued) -> bool:
+    """Whether the model adds an item with it."""
+    return bool(queued.response_id and queued.event and queued.event["type"] in _ADDING)
 
 
 def _without(event: Json, refusals: tuple[Refusal, ...]) -> Json:

@@ -43,7 +43,9 @@ def test_a_spoilt_event_breaks_no_check_and_its_answer_is_asked_of_nobody(how: s
         judge(judged)
         (answer,) = served_answers(judged)
         of_frame = type_ in ("response.created", "response.done")
-        assert answer.spoilt == (not of_frame or field in ("response", "response.id", "response.status")), fault
+        assert answer.spoilt == (not of_frame or field in ("response", "response.id", "response.status")), (
+            fault
+        )
 
 
 def test_an_answer_whose_cost_alone_was_taken_is_still_due() -> None:

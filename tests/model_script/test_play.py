@@ -80,6 +80,20 @@ def test_the_tool_is_not_called_again_when_its_result_comes(tmp_path: Path) -> N
     assert said(talk) == "It is wet. You said: The weather?"
 
 
+def test_the_result_of_a_tool_that_was_called_out_of_band_is_known_too(tmp_path: Path) -> None:
+    talk = talk_with(
+        tmp_path,
+        """answers:
+  - {when: {result: look}, answer: {text: "It is {result}."}}
+  - {call: {name: look, arguments: {}}}
+""",
+    )
+    events = talk.respond(conversation="none")
+    call = one(events, "response.output_item.done")["item"]
+    talk.ask(result_item(call["call_id"], "wet"))
+    assert said(talk) == "It is wet."
+
+
 @both
 def test_a_history_put_back_after_a_reconnect_is_taken_up_where_it_ends(tmp_path: Path, dialect: str) -> None:
     """As LiveKit does with its chat context on a new connection."""

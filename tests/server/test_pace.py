@@ -203,6 +203,15 @@ class Broken(Service):
         super().receive(frame)
 
 
+async def test_a_socket_that_joins_a_call_is_not_greeted() -> None:
+    target = "/openai/v1/realtime?call_id=rtc_0123456789abcdef"
+    async with model() as server, dial(server, target) as websocket:
+        await say(
+            websocket, {"type": "session.update", "session": {"type": "realtime", "instructions": "Hi."}}
+        )
+        assert (await hear(websocket))["type"] == "session.updated"
+
+
 class NeverBegins(Service):
     def start(self) -> None:
         raise BrokenError
