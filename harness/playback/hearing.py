@@ -4,7 +4,12 @@ The recording says how far a turn's marks lie from where the sound began; the
 client's sound is looked for with the same measure. So leading silence is free,
 and so is how the audio is cut into events. A turn ends when the client's speech
 is as long as the recorded one; a client that cuts or resamples may come with
-less, if it is silent then. Marks never lie beyond what was served.
+less, if it is silent then. Marks never lie beyond what was served, and depend on
+the audio alone: each has the time at which all that it needs was heard, as far as
+the whole frames before that time tell.
+
+Over noise that is never silent the measure cannot tell where the next turn
+begins; then the model's own detector is asked, which takes more for silence.
 
 Where the publisher of a recording cut its audio, no time can be told from it.
 There a turn is over when the same bytes have come, or as many appends; or when
@@ -14,6 +19,7 @@ detector also hears what the recording has no turns for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from harness.recording import AUDIO_SHARE, FRAME_MS, Loudness, Onset, Turn
@@ -31,8 +37,13 @@ class Hearing:
         self._index = 0
         self._other: Detector | None = None
         self._other_speaking = False
+        self._heard: list[Mark] = []
+        """What that one heard since the last whole frame."""
+        self._padding = 0.0
         self._loudness = Loudness()
-        self._served = 0.0
+        self._clock = 0.0
+        """How much audio had come before it began to listen."""
+        self._bytes_heard = 0
         self._frames_ms = 0.0
         """The clock at the end of the last whole frame."""
         self._bytes = bytearray()
@@ -51,13 +62,22 @@ class Hearing:
         self._ends = 0
         """Turns that ended and were not committed yet."""
 
-    def listen(self, format_: str, clock_ms: float, other: Detector | None) -> None:
-        """Goes on in an input format, with another detector for what the recording does not tell."""
+    def listen(self, format_: str, clock_ms: float, other: Detector | None, padding_ms: float = 0.0) -> None:
+        """Goes on in an input format, with another detector for what the recording does not tell.
+
+        `padding_ms` of audio before its sound belong to a turn.
+        """
         self._loudness = Loudness(format_)
-        self._frames_ms = self._served = clock_ms
+        self._frames_ms = self._clock = clock_ms
+        self._bytes_heard = 0
         if self._speaking:
-            self._end()
-        self._other, self._other_speaking = other, False
+            self._end(clock_ms)
+        self._other, self._other_speaking, self._padding = other, False, padding_ms
+        self._heard.clear()
+
+    @property
+    def _served(self) -> float:
+        return self._clock + self._bytes_heard / self._loudness.bytes_per_ms
 
     @property
     def left(self) -> int:
@@ -84,18 +104,25 @@ class Hearing:
     def _marks(self, audio: bytes) -> list[Mark]:
         marks: list[Mark] = []
         self._appends += 1
-        self._served += len(audio) / self._loudness.bytes_per_ms
-        heard = self._other.feed(audio) if self._other else []
         turn = self._turn
-        if turn is not None and turn.sound is not None:
+        if turn is None or turn.sound is not None:
+            self._bytes_heard += len(audio)
+            heard = self._other.feed(audio) if self._other else []
+            if turn is None:
+                return self._of_other(heard)
             self._bytes += audio[: self._longest - len(self._bytes)]
             self._count(turn, heard, marks)
             return marks
-        if turn is None:
-            return self._of_other(heard)
-        for loud in self._loudness.feed(audio):
-            self._hear(loud, marks)
-        self._step(self._served, marks)
+        for piece in self._loudness.cut(audio):
+            self._bytes_heard += len(piece)
+            self._heard += self._other.feed(piece) if self._other else []
+            self._step(marks)
+            for loud in self._loudness.feed(piece):
+                self._hear(loud)
+                self._step(marks)
+            if self._turn is None:
+                marks += self._of_other(self._heard)
+                self._heard.clear()
         return marks
 
     def clear(self) -> None:
@@ -103,65 +130,78 @@ class Hearing:
         if self._other:
             self._other.clear()
         self._other_speaking = False
+        self._heard.clear()
         if self._speaking:
-            self._end()
+            self._end(self._served)
 
     # Turns with their times.
 
-    def _hear(self, loud: bool, marks: list[Mark]) -> None:
+    def _hear(self, loud: bool) -> None:
+        """Takes a whole frame, at its end."""
         at, self._frames_ms = self._frames_ms, self._frames_ms + FRAME_MS
         if loud:
             self._quiet_since = self._frames_ms
-        if self._began is None:
-            self._began = self._onset.take(loud, at)
-        self._step(self._frames_ms, marks)
-
-    def _step(self, now: float, marks: list[Mark]) -> None:
-        """Starts or stops the turn where its time has come."""
-        turn = self._turn
-        if turn is None:
+        if self._turn is None:
             return
-        if not self._speaking:
-            began = self._start_of(turn, now)
-            if began is not None:
-                self._speaking, self.replaying = True, True
-                if self._began is None or turn.onset_ms is None:
-                    self._began = began
-                start = (
-                    began + turn.start_ms - (turn.onset_ms if turn.onset_ms is not None else turn.start_ms)
-                )
-                marks.append(Mark(True, int(min(max(start, self._floor), self._served))))
-        if self._speaking and self._is_over(turn, now):
-            origin = turn.start_ms if turn.onset_ms is None else turn.onset_ms
-            end = (self._began or 0.0) + turn.end_ms - origin
-            marks.append(Mark(False, int(min(end, now, self._served))))
-            self._end()
+        if self._began is None and self._frames_ms > self._floor:
+            self._began = self._onset.take(loud, at)
+            if self._onset.waits:
+                started = (mark.ms for mark in self._heard if mark.started)
+                self._began = next((min(ms + self._padding, at) for ms in started), None)
+        self._heard.clear()
 
-    def _start_of(self, turn: Turn, now: float) -> float | None:
-        """Where the turn's sound began in this client's audio, once it counts as started."""
+    def _step(self, marks: list[Mark]) -> None:
+        """Starts and stops turns whose time has come."""
+        while (turn := self._turn) is not None and turn.sound is None:
+            # What a frame tells is known at its end, and not before.
+            at = max(self._over_at(turn) if self._speaking else self._start_at(turn), self._frames_ms)
+            if at > self._served:
+                return
+            if self._speaking:
+                marks.append(Mark(False, int(min(self._origin(turn) + turn.end_ms, at))))
+                self._end(at)
+                continue
+            self._speaking, self.replaying = True, True
+            if self._began is None or turn.onset_ms is None:
+                self._began = self._start_at(turn)
+            start = self._origin(turn) + turn.start_ms
+            if turn.onset_ms is not None and turn.start_ms <= self._end_before:
+                # The recorded one had no room for its padding; this one may have.
+                start = min(start, self._began - self._padding)
+            marks.append(Mark(True, int(max(start, self._floor))))
+
+    @property
+    def _end_before(self) -> float:
+        """Where in the recording the turn before this one ended."""
+        return self._turns[self._index - 1].end_ms if self._index else 0.0
+
+    def _origin(self, turn: Turn) -> float:
+        """Where in this client's audio the recorded audio begins, by this turn."""
+        return (self._began or 0.0) - (turn.start_ms if turn.onset_ms is None else turn.onset_ms)
+
+    def _start_at(self, turn: Turn) -> float:
+        """When the turn counts as started; never, as long as its sound did not begin."""
         if turn.onset_ms is None:
-            before = self._turns[self._index - 1].end_ms if self._index else 0.0
-            start = self._floor + max(turn.start_ms - before, 0.0)
-            return start if now >= start else None
-        if self._began is None or now < self._began + turn.start_ms - turn.onset_ms:
-            return None
-        return self._began
+            return self._floor + max(turn.start_ms - self._end_before, 0.0)
+        return math.inf if self._began is None else self._origin(turn) + turn.start_ms
 
-    def _is_over(self, turn: Turn, now: float) -> bool:
+    def _over_at(self, turn: Turn) -> float:
+        """When the turn counts as over, if no further sound comes."""
         origin = turn.start_ms if turn.onset_ms is None else turn.onset_ms
-        length, said = turn.end_ms - origin, now - (self._began or 0.0)
+        length, began, quiet = turn.end_ms - origin, self._began or 0.0, self._quiet_since
         if turn.onset_ms is None:
-            return said >= length
-        quiet = now - self._quiet_since
-        if said >= length:
-            return quiet >= min(turn.quiet_ms, length) * (1 - AUDIO_SHARE) or said >= length * _SLACK
-        return said >= length * AUDIO_SHARE and turn.quiet_ms > 0 and quiet >= turn.quiet_ms
+            return began + length
+        fallen_silent = quiet + min(turn.quiet_ms, length) * (1 - AUDIO_SHARE)
+        whole = max(began + length, min(fallen_silent, began + length * _SLACK))
+        if turn.quiet_ms <= 0:
+            return whole
+        return min(whole, max(began + length * AUDIO_SHARE, quiet + turn.quiet_ms))
 
-    def _end(self) -> None:
-        self._speaking, self._began = False, None
-        self._floor = self._served if self._turn and self._turn.sound is not None else self._frames_ms
+    def _end(self, at: float) -> None:
+        self._speaking, self._began, self._floor = False, None, at
         self._index += 1
-        self._onset = Onset(after_quiet=self._turn is not None and self._turn.gap)
+        quiet = int((self._frames_ms - self._quiet_since) // FRAME_MS)
+        self._onset = Onset(after_quiet=self._turn is not None and self._turn.gap, quiet=quiet)
 
     # Turns without.
 
@@ -178,14 +218,14 @@ class Hearing:
                 marks.append(Mark(True, int(min(start, end))))
             self.replaying = True
             marks.append(Mark(False, int(end)))
-            self._end()
+            self._end(self._served)
             return
         for mark in heard:
             if mark.started or self._speaking:
                 self._speaking, self.replaying = mark.started, True
                 marks.append(mark)
                 if not mark.started:
-                    self._end()
+                    self._end(self._served)
 
     def _of_other(self, heard: list[Mark]) -> list[Mark]:
         """What the model's detector hears, from the first start on."""

@@ -45,7 +45,7 @@ from harness.service.agenda import Queued
 from harness.service.durations import LATENCY
 from harness.service.effective import merged_session
 from harness.service.model import STOCK_ANSWER
-from harness.service.speech import Detector
+from harness.service.speech import Detector, padding_ms
 from harness.translation import Translator
 
 _CONFIGURATION = ("session.update", "response.create")
@@ -257,7 +257,8 @@ class Playback(Service):
         detection = get_path(self.session, "audio.input.turn_detection")
         if not self.recording.turns or not isinstance(detection, dict):
             return other
-        self._hearing.listen(format_of(self.session, "input"), self.input.clock_ms, other)
+        format_ = format_of(self.session, "input")
+        self._hearing.listen(format_, self.input.clock_ms, other, padding_ms(detection))
         return self._hearing
 
     def speech_origin(self, type_: str) -> Origin:

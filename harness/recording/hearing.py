@@ -135,8 +135,9 @@ class Hearing:
         return Turn(start, end, onset, min(quiet, end), gap)
 
     def _onset(self, begin: float, end: float, *, after_quiet: bool) -> float | None:
-        finder = Onset(after_quiet=after_quiet)
         first = int(begin // FRAME_MS)
+        quiet = next((n for n, loud in enumerate(reversed(self._frames[:first])) if loud), first)
+        finder = Onset(after_quiet=after_quiet, quiet=quiet)
         for number, loud in enumerate(self._frames[first : int(end // FRAME_MS)], first):
             found = finder.take(loud, number * FRAME_MS)
             if found is not None:

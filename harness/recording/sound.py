@@ -6,6 +6,8 @@ a client begin, so that the one can be laid on the other.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from harness.audio import PCM, bytes_per_ms, loudness
 
 FRAME_MS = 20
@@ -23,6 +25,13 @@ class Loudness:
         self._size = FRAME_MS * self.bytes_per_ms
         self._rest = b""
 
+    def cut(self, audio: bytes) -> Iterator[bytes]:
+        """The bytes in pieces that end where frames do, the last where they end; to be fed one by one."""
+        first = self._size - len(self._rest)
+        yield audio[:first]
+        for at in range(first, len(audio), self._size):
+            yield audio[at : at + self._size]
+
     def feed(self, audio: bytes) -> list[bool]:
         """The frames that these bytes complete."""
         data = self._rest + audio if self._rest else audio
@@ -37,12 +46,20 @@ QUIET_FRAMES = 5
 
 
 class Onset:
-    """Finds where sound begins: two loud frames in a row, so that a click is none."""
+    """Finds where sound begins: two loud frames in a row, so that a click is none.
 
-    def __init__(self, *, after_quiet: bool) -> None:
-        self._quiet_needed = QUIET_FRAMES if after_quiet else 0
-        self._quiet = 0
+    With `after_quiet` it must be quiet before, and `quiet` frames of that have come already.
+    """
+
+    def __init__(self, *, after_quiet: bool, quiet: int = 0) -> None:
+        self._quiet_needed = QUIET_FRAMES if after_quiet and quiet < QUIET_FRAMES else 0
+        self._quiet = quiet
         self._first: float | None = None
+
+    @property
+    def waits(self) -> bool:
+        """It was never quiet so far."""
+        return self._quiet_needed > 0
 
     def take(self, loud: bool, at_ms: float) -> float | None:
         """Takes the next frame; the ms where sound began, once it has."""

@@ -61,6 +61,11 @@ def patience_ms(detection: Json) -> int:
     return int(_number(detection, "silence_duration_ms", 200))
 
 
+def padding_ms(detection: Json) -> int:
+    """How much of the audio before it belongs to a turn."""
+    return int(_number(detection, "prefix_padding_ms", 300))
+
+
 @rule(
     "speech.frames",
     "voice is looked for in frames of 32 ms",
@@ -90,7 +95,7 @@ class EnergyDetector:
 
     def __init__(self, detection: Json, format_: str, start_ms: float) -> None:
         self._threshold = max(_number(detection, "threshold", 0.5) * _FULL, _HUSH)
-        self._prefix = int(_number(detection, "prefix_padding_ms", 300))
+        self._prefix = padding_ms(detection)
         self._patience = patience_ms(detection)
         self._loudness = loudness(format_)
         self._frame = FRAME_MS * bytes_per_ms(format_)

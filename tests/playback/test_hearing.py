@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 import tracemalloc
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from harness.audio import encoded
 from harness.playback.hearing import Hearing
 from harness.recording import Loudness, Turn
 from harness.recording.hearing import Hearing as RecordedHearing
@@ -23,6 +27,21 @@ def tone(ms: int) -> bytes:
 
 def silence(ms: int) -> bytes:
     return bytes(ms * MS)
+
+
+def noise(size: int, pcm: bytes) -> bytes:
+    """The sound over noise of up to that amplitude, half of it in the mean."""
+    chance = random.Random(5)
+    samples = (value for (value,) in struct.iter_unpack("<h", pcm))
+    return b"".join(struct.pack("<h", value + chance.randint(-size, size)) for value in samples)
+
+
+def with_other(turns: tuple[Turn, ...], format_: str = "audio/pcm") -> Hearing:
+    """As in a session: the model's own detector beside it."""
+    hearing = Hearing(turns)
+    detection = {"type": "server_vad", "prefix_padding_ms": 300, "silence_duration_ms": 200}
+    hearing.listen(format_, 0.0, EnergyDetector(detection, format_, 0.0), 300)
+    return hearing
 
 
 RECORDED = silence(1000) + tone(2000) + silence(1500) + tone(1000) + silence(1000)
@@ -53,6 +72,53 @@ def hear(hearing: Hearing, sound: bytes, size: int = 4800) -> list[tuple[bool, i
 @pytest.mark.parametrize("size", [33, 960, 4800, 4801, 1_000_000])
 def test_the_recorded_audio_gives_the_recorded_marks_however_it_is_cut(size: int) -> None:
     assert hear(Hearing(turns()), RECORDED, size) == list(MARKS)
+
+
+SOUNDS = {
+    "as recorded": RECORDED,
+    "shortened": silence(210) + tone(1730) + silence(1500) + tone(870) + silence(1000),
+    "slower": silence(210) + tone(2330) + silence(1500) + tone(1300) + silence(1000),
+    "hasty": silence(1000) + tone(2000) + silence(250) + tone(1000) + silence(1000),
+    "over noise": noise(500, RECORDED),
+    "with more to say": RECORDED + tone(700) + silence(500),
+    "without a pause at the end": RECORDED[: len(silence(5710))] + tone(990) + silence(500),
+}
+
+
+@pytest.mark.parametrize("format_", ["audio/pcm", "audio/pcmu"])
+@pytest.mark.parametrize("name", SOUNDS)
+@given(cuts=st.lists(st.integers(0, len(RECORDED)), max_size=12), step=st.sampled_from([33, 4801, 10**7]))
+@settings(max_examples=6, deadline=None)
+def test_marks_do_not_depend_on_how_the_client_cuts_its_audio(
+    name: str, format_: str, cuts: list[int], step: int
+) -> None:
+    audio = encoded(SOUNDS[name], format_)
+    places = sorted({0, len(audio), *(cut % len(audio) for cut in cuts), *range(0, len(audio), step)})
+    recorded = turns(marks=tuple((on, ms if on else ms - 12) for on, ms in MARKS))  # amid frames
+    hearing = with_other(recorded, format_)
+    marks = [mark for a, b in itertools.pairwise(places) for mark in hearing.feed(audio[a:b])]
+    assert marks == with_other(recorded, format_).feed(audio)
+    assert len(marks) >= 4
+
+
+def test_the_users_next_turn_may_come_right_after_the_end_of_the_last() -> None:
+    # 200 ms of silence end the first turn; 60 ms later the user barges in.
+    sound = silence(1000) + tone(2000) + silence(260) + tone(1000) + silence(1000)
+    assert hear(Hearing(turns()), sound, 960) == [(True, 700), (False, 3200), (True, 3200), (False, 4460)]
+
+
+@pytest.mark.parametrize("size", [420, 900])
+def test_the_users_next_turn_is_heard_over_noise(size: int) -> None:
+    marks = hear(with_other(turns()), noise(size, RECORDED), 960)
+    assert [on for on, _ in marks] == [True, False, True, False]
+    assert abs(marks[2][1] - 4200) < 40
+
+
+def test_a_start_that_had_no_room_for_its_padding_gets_it_where_there_is() -> None:
+    recorded = turns(RECORDED[len(silence(900)) :], tuple((on, max(ms - 900, 0)) for on, ms in MARKS))
+    assert recorded[0].start_ms == 0
+    assert hear(with_other(recorded), RECORDED[len(silence(900)) :])[0] == (True, 0)
+    assert hear(with_other(recorded), silence(2100) + RECORDED)[0] == (True, 2800)
 
 
 def test_the_client_may_be_silent_first_as_long_as_it_likes() -> None:

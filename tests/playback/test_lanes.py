@@ -104,7 +104,8 @@ def test_a_turn_of_speech_is_heard_on_the_clients_clock(dialect: str, size: int,
         events += session.speak(pcm[at : at + size])
     started = one(events, "input_audio_buffer.speech_started")
     stopped = one(events, "input_audio_buffer.speech_stopped")
-    assert started["audio_start_ms"] == recorded[0].start_ms + lead_ms
+    padding = recorded[0].start_ms - 300 + lead_ms  # the recorded client left no room for it
+    assert started["audio_start_ms"] == max(padding, 0)
     assert stopped["audio_end_ms"] == recorded[0].end_ms + lead_ms
     item = started["item_id"]
     assert one(events, "input_audio_buffer.committed")["item_id"] == stopped["item_id"] == item
