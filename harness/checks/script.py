@@ -64,7 +64,7 @@ def finished(record: CaseRecord) -> Iterator[Finding]:
         path="script",
         message=f"the session stopped short of {first.holds}{beyond}, which waits for {first}."
         f"{_fell_silent(record)}{_still_speaking(record)}{_of_faults(record)}{_came_near(needed, nearest)}"
-        f"{_in_another_order(early)}",
+        f"{_in_another_order(early)}{_opened_more(record)}",
         expected=needed if needed is not None else f"a client that comes to: {first}",
         actual=_so_far(record.exchange),
         basis=(record.basis,),
@@ -232,6 +232,17 @@ def _of_faults(record: CaseRecord) -> str:
     waited = [text for text in record.never_struck if text.partition(":")[0] in _ENDS]
     said = f" After the fault {', '.join(ended)} nothing more comes on its connection." if ended else ""
     return said + (f" The fault {', '.join(waited)} never struck." if waited else "")
+
+
+def _opened_more(record: CaseRecord) -> str:
+    """Says so where the client went on over a connection that the scenario does not have."""
+    more = [one for one in record.exchange.entries if one.connection > len(record.scenario.connections)]
+    if not more:
+        return ""
+    return (
+        f" The client opened connection {more[0].connection} (from message #{more[0].number} on,"
+        f" at {more[0].t:.2f} s); nothing of the scenario is played there."
+    )
 
 
 def _so_far(exchange: Exchange) -> str:

@@ -72,6 +72,7 @@ class CaseResult:
 
 def case_line(result: CaseResult, *, known: bool, redactor: Redactor) -> Json:
     """The case as it stands in the results file: redacted, audio replaced by its size."""
+    why = {start.entry: start.why_modelled for start in result.exchange.responses}
     line: Json = {
         "case": {
             "id": str(result.id),
@@ -107,7 +108,7 @@ def case_line(result: CaseResult, *, known: bool, redactor: Redactor) -> Json:
             for number, ending in enumerate(result.endings, 1)
             if ending is not None
         ],
-        "wire": [_message(entry) for entry in result.exchange.entries],
+        "wire": [_message(entry, why.get(entry.number)) for entry in result.exchange.entries],
         "surfaced": result.observed.to_json(),
         "log": [asdict(entry) for entry in result.observed.log],
         "seconds": round(result.seconds, 3),
@@ -136,7 +137,7 @@ def _handshake(handshake: Handshake) -> Json:
     return line
 
 
-def _message(entry: Entry) -> Json:
+def _message(entry: Entry, why: str | None) -> Json:
     message: Json = {
         "n": entry.number,
         "t": round(entry.t, 3),
@@ -145,8 +146,8 @@ def _message(entry: Entry) -> Json:
     }
     if entry.origin is not None:
         message["origin"] = str(entry.origin)
-    if entry.fault is not None:
-        message["fault"] = entry.fault
+    if why is not None:
+        message["why"] = why
     if entry.connection > 1:
         message["connection"] = entry.connection
     if entry.fault is not None:

@@ -327,6 +327,17 @@ def test_what_came_in_another_order_is_told_by_its_numbers() -> None:
     assert "response.create never came" in finding.message
 
 
+def test_a_connection_more_than_the_scenario_has_is_named_where_the_script_stopped_short() -> None:
+    made = record("text-turn", client("session.update", session={}), client("response.create"))
+    made.exchange.entries[1] = replace(made.exchange.entries[1], connection=2)
+    made.exchange.unplayed.append(Waiting("what it needs", (), "response.created of answer 1 of 1"))
+    (finding,) = outcome(made, "script.finished")[1]
+    assert (
+        "connection 2 (from message #1 on, at 1.00 s); nothing of the scenario is played" in finding.message
+    )
+    assert "opened connection" not in stopped().message
+
+
 def test_a_misspelt_type_is_nearest_where_the_type_never_came() -> None:
     finding = stopped(client("response.creat"), needed=(ASK,))
     assert "response.create never came; nearest to it is response.creat, message #0." in finding.message

@@ -93,6 +93,14 @@ def case_line(verdict: str = "pass", scenario: str = "text-turn", **changes: Any
             {"n": 3, "t": 0.04, "side": "server", "type": "error", "origin": "modelled", "event": {}},
             {"n": 4, "t": 0.05, "side": "server", "type": "", "origin": "fault", "raw": '{"type": '},
             {"n": 5, "t": 0.06, "side": "server", "type": "response.created", "origin": "counterfactual"},
+            {
+                "n": 6,
+                "t": 0.07,
+                "side": "server",
+                "type": "response.created",
+                "origin": "modelled",
+                "why": "no more",
+            },
         ],
         "surfaced": {"text": "", "transcript": "Good morning.", "audio_seconds": 1.5, "tool_calls": []},
         "log": [{"level": "WARNING", "logger": "pipecat.services", "message": "unhandled event"}],
@@ -264,6 +272,7 @@ def test_a_case_shows_messages_checks_what_surfaced_and_how_to_run_it_again() ->
     assert "refused session.voice is not known" in words
     for origin in ("recorded", "modelled", "counterfactual", "fault"):
         assert re.search(rf"← server: \S.* {origin}", words)
+    assert "response.created modelled modelled no more" in words
     assert "(no type)" in words
     assert 'As it crossed the wire: {"type":' in words
     assert "not-proven surfaced.text no answer came" in words

@@ -14,7 +14,7 @@ from harness.observations import LogLine, ToolCall
 from harness.redaction import Redactor
 from harness.report import CaseId, CaseResult, case_line
 from harness.report.case import without_audio
-from harness.service import Entry, Handshake, Origin
+from harness.service import Entry, Handshake, Origin, ResponseStart
 from harness.validation import subschema
 from tests.cases import case, run
 from tests.report.made import finding, result
@@ -91,6 +91,16 @@ def test_the_line_tells_each_finding_whole() -> None:
     assert line["diff"] == [{"kind": "changed", "path": "voice", "expected": "echo", "actual": "alloy"}]
     assert line["expected"] == {"a": 1}
     assert line["at"] == 3
+
+
+def test_an_answer_of_the_model_says_why_the_cassette_gave_none() -> None:
+    made = result()
+    made.exchange.entries += [
+        Entry(0, 0.1, Side.SERVER, {"type": "response.created"}, origin=Origin.MODELLED)
+    ]
+    made.exchange.responses.append(ResponseStart(0, {}, (), Origin.MODELLED, "no further answer"))
+    (message,) = line_of(made)["wire"]
+    assert message["why"] == "no further answer"
 
 
 def test_the_wire_tells_side_origin_and_what_was_refused() -> None:
