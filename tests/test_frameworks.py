@@ -28,7 +28,7 @@ def check(folder: Path, *arguments: str) -> tuple[int, dict[str, dict[str, Any]]
         env={**os.environ, "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
     )
     assert "Traceback" not in done.stderr, done.stderr
     lines = [json.loads(line) for line in (folder / "results.jsonl").read_text("utf-8").splitlines()]
