@@ -34,6 +34,7 @@ WAITING = (
     "miniature:tool-never-answered",
     "miniature:prints-garbage",
     "more:never-ready",
+    "more:fine-slow",
 )
 """These take their time and no processor's."""
 

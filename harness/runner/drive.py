@@ -34,7 +34,10 @@ COMING_BACK = 0.5
 """Seconds a client has to connect again by itself before the next turn; without one the case is over."""
 
 CLOSING = 10.0
-"""Seconds an implementation has to hang up."""
+"""Seconds without a notice in which an implementation has to hang up."""
+
+CLOSING_AT_MOST = 60.0
+"""Seconds it has in all: one that talks on may do so for ever."""
 
 _IDLE_TIMEOUT = "audio.input.turn_detection.idle_timeout_ms"
 
@@ -85,13 +88,22 @@ class Drive:
         last = len(self.plan.intents) + 1
         await self.host.write({"type": "close", "intent": last})
         self.asked[last] = "close"
-        closed = await self.host.wait_until(lambda: observed.stage == "finished", CLOSING)
-        observed.closed_in_time = closed or self.host.ended
+        observed.closed_in_time = await self._closed()
         observed.not_done = [
             f"{kind} (intent {number})" for number, kind in self.asked.items() if number not in self.host.done
         ]
         observed.stray_done = sorted(self.host.done - self.asked.keys())
         return Driven(undone, self.begun, self.came_back)
+
+    async def _closed(self) -> bool:
+        """Whether the driver hung up; one that still hands on what it reads gets the time for it."""
+        told = time.monotonic()
+        while self.host.observed.stage != "finished" and not self.host.ended:
+            now = time.monotonic()
+            if now - max(told, self.host.last_notice) >= CLOSING or now - told >= CLOSING_AT_MOST:
+                return False
+            await self.host.wait_until(lambda: self.host.observed.stage == "finished", 0.2)
+        return True
 
     async def _ready(self) -> bool:
         """Whether the driver got ready; a handshake that we delay is not held against it."""
@@ -141,7 +153,8 @@ class Drive:
         longer = turn.intent.silence
         while not self.host.ended:
             silence, done = self._silence(), turn.number in self.host.done
-            if self._came_to_its_end(turn) and (done or silence >= GIVEN_UP or self._interrupts(turn)):
+            # The wire is quiet once all was sent; who reads slowly is not done, and gets our whole patience.
+            if self._came_to_its_end(turn) and (done or silence >= self.patience or self._interrupts(turn)):
                 return True
             if done and silence >= GIVEN_UP + longer:
                 return True

@@ -177,6 +177,8 @@ ROWS: list[Row] = [
     *row("more:fine-standby", "reconnect", "pass"),
     *row("more:fine-standby", "session-expiry", "pass", dialects=(GA,), close="not-applicable"),
     *row("more:fine-standby", "text-turn", "pass", dialects=(PREVIEW,)),
+    # All was sent long before it is read; that is no end of the turn.
+    *row("more:fine-slow", "interruption", "pass", dialects=(GA,), patience=DEFAULT),
     # Faults of the server.
     *row("reference", "text-turn", "pass", faults=("unknown-event",), dialects=(PREVIEW,)),
     *row("reference", "text-turn", "pass", faults=("error-event",), dialects=(GA,)),

@@ -7,6 +7,7 @@ not be blamed for it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -145,6 +146,12 @@ class Standby(RealtimeClient):
         await super().close()
 
 
+class ReadsSlowly(RealtimeClient):
+    async def _hear(self, event: Json) -> None:
+        await asyncio.sleep(0.2)
+        await super()._hear(event)
+
+
 class OtherRuntime(ReferenceDriver):
     """What is wrong with the program rather than with its client."""
 
@@ -248,6 +255,7 @@ CLIENTS: dict[str, type[RealtimeClient]] = {
     "fine-null-threshold": NullThreshold,
     "fine-half-a-character": HalfACharacter,
     "fine-standby": Standby,
+    "fine-slow": ReadsSlowly,
 }
 
 DRIVERS: dict[str, type[ReferenceDriver]] = {
