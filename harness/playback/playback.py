@@ -106,10 +106,8 @@ class Playback(Service):
         """Each is acknowledged as recorded once; what comes beyond that nobody recorded."""
         self._timeouts = 0
         self._idled = False
-        self._stale = True
-        """Something happened that may let a barrier fall."""
         self._take_recorded_session()
-        self._note_unplayed()
+        self.exchange.still_to_play.append(self._waiting)
 
     def _take_recorded_session(self) -> None:
         recording = self.recording
@@ -139,22 +137,10 @@ class Playback(Service):
 
     # What the client does, towards the next barrier.
 
-    def receive(self, frame: str | bytes) -> None:
-        super().receive(frame)
-        if self._stale:
-            self._note_unplayed()
-
-    def advance(self, t: float) -> None:
-        super().advance(t)
-        if self._stale:
-            self._note_unplayed()  # an answer may be due to the user's silence
-
     def created(self, item: Json) -> None:
-        self._stale = True
         self._done_since.created(item)
 
     def committed(self, ms: float) -> None:
-        self._stale = True
         self._done_since.heard(ms, spoken=self._hearing.take_end())
 
     def refused(self, event: Json) -> None:
@@ -226,7 +212,6 @@ class Playback(Service):
         self._settling = queued.response_id
         super().settle(queued, event)
         self._settling = None
-        self._stale = self._stale or bool(self._cut)
 
     def counts(self, queued: Queued) -> bool:
         return queued.response_id in self._of_recording
@@ -318,7 +303,6 @@ class Playback(Service):
 
     def _recorded(self, answer: RecordedAnswer, request: ResponseRequest) -> Supply:
         self.played.append(answer)
-        self._stale = True
         self._of_recording.add(request.frame.response_id)
         wanted = answer.response.get("output_modalities")
         fits = wanted is None or wanted == request.frame.session.get("output_modalities")
@@ -348,7 +332,6 @@ class Playback(Service):
                     origin=Origin.RECORDED,
                 )
             self.end(self.recording.close.code, self.recording.close.reason)
-            self._note_unplayed()
             outgoing = super().pop(until)
         return outgoing
 
@@ -367,10 +350,6 @@ class Playback(Service):
         return self._done_since.unmet(barrier, self._ids, by_service=True) is None
 
     # What never came.
-
-    def _note_unplayed(self) -> None:
-        self.exchange.unplayed = list(self._waiting())
-        self._stale = bool(self._cut)
 
     def _waiting(self) -> Iterator[Waiting]:
         for id_, bound in self._cut.items():

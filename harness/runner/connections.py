@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.cassette import Cassette
 from harness.dialects import Dialect
@@ -72,7 +73,7 @@ class Cassettes:
         exchange = join([playback.exchange for playback in playbacks])
         for place, cassette in enumerate(self._cassettes):
             if place not in places and playbacks:
-                exchange.unplayed.extend(never_played(recording_of(cassette, self._dialect)))
+                exchange.still_to_play.append(partial(never_played, recording_of(cassette, self._dialect)))
         return Judged(exchange, playbacks, tuple(playback.ending for playback in playbacks))
 
 
@@ -112,7 +113,7 @@ def join(exchanges: list[Exchange]) -> Exchange:
         began = joined.entries[-1].t if joined.entries else 0.0
         joined.entries.extend(_moved(entry, first, began, number) for entry in exchange.entries)
         joined.responses.extend(replace(one, entry=one.entry + first) for one in exchange.responses)
-        joined.unplayed.extend(exchange.unplayed)
+        joined.still_to_play.extend(exchange.still_to_play)
     return joined
 
 

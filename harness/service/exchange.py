@@ -6,7 +6,7 @@ is append-only while the session runs and read-only afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -101,10 +101,15 @@ class Exchange:
     responses: list[ResponseStart] = field(default_factory=list)
     session: Json | None = None
     """The effective session at the end, canonical."""
-    unplayed: list[Waiting] = field(default_factory=list)
-    """What the cassette still had to say, and which barrier held it back."""
+    still_to_play: list[Callable[[], Iterable[Waiting]]] = field(default_factory=list)
+    """Whoever knows what a cassette still has to say."""
     close_code: int | None = None
     close_by: str | None = None
+
+    @property
+    def unplayed(self) -> list[Waiting]:
+        """What the cassette still has to say now, and which barrier holds it back."""
+        return [waiting for told in self.still_to_play for waiting in told()]
 
     def client_entries(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.side is Side.CLIENT]

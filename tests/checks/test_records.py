@@ -254,7 +254,9 @@ def stopped(
 ) -> Finding:
     made = record("text-turn", *sent, **fields)
     made.exchange.responses.extend(responses)
-    made.exchange.unplayed.append(Waiting("what it needs", needed, "response.created of answer 1 of 1"))
+    made.exchange.still_to_play.append(
+        lambda: [Waiting("what it needs", needed, "response.created of answer 1 of 1")]
+    )
     word, (finding,) = outcome(made, "script.finished")
     assert word == "finding"
     return finding
@@ -292,7 +294,9 @@ def test_another_event_that_the_dialect_knows_is_no_near_miss() -> None:
 def test_what_was_sent_as_it_was_needed_is_no_near_miss() -> None:
     made = record("text-turn", client("conversation.item.create", item=GREETING["item"]))
     other = {"type": "conversation.item.create", "item": said_by_user("My name is Ada.")}
-    made.exchange.unplayed.append(Waiting("2 items", (other, ASK), "an answer", met=(GREETING,)))
+    made.exchange.still_to_play.append(
+        lambda: [Waiting("2 items", (other, ASK), "an answer", met=(GREETING,))]
+    )
     (finding,) = outcome(made, "script.finished")[1]
     assert finding.expected == other
     assert "(user: My name is Ada.) never came, nor anything like it" in finding.message
@@ -330,7 +334,9 @@ def test_what_came_in_another_order_is_told_by_its_numbers() -> None:
 def test_a_connection_more_than_the_scenario_has_is_named_where_the_script_stopped_short() -> None:
     made = record("text-turn", client("session.update", session={}), client("response.create"))
     made.exchange.entries[1] = replace(made.exchange.entries[1], connection=2)
-    made.exchange.unplayed.append(Waiting("what it needs", (), "response.created of answer 1 of 1"))
+    made.exchange.still_to_play.append(
+        lambda: [Waiting("what it needs", (), "response.created of answer 1 of 1")]
+    )
     (finding,) = outcome(made, "script.finished")[1]
     assert (
         "connection 2 (from message #1 on, at 1.00 s); nothing of the scenario is played" in finding.message
@@ -363,7 +369,9 @@ def test_a_user_who_is_heard_to_begin_and_not_to_stop_lacks_silence(
     began, ended = (server(f"input_audio_buffer.speech_{end}", item_id="i") for end in ("started", "stopped"))
     made = record("text-turn", began, sound, *([ended] if ends else []))
     made.exchange.entries[:] = [replace(entry, t=entry.t * step) for entry in made.exchange.entries]
-    made.exchange.unplayed.append(Waiting("1 turn(s) of speech", (), "response.created of answer 1 of 1"))
+    made.exchange.still_to_play.append(
+        lambda: [Waiting("1 turn(s) of speech", (), "response.created of answer 1 of 1")]
+    )
     _, (finding,) = outcome(made, "script.finished")
     assert ("no silence followed" in finding.message) is lacking
 
@@ -383,7 +391,9 @@ def test_a_fault_that_ends_a_connection_is_named_where_the_script_stopped_short(
 )
 def test_who_cannot_do_what_is_asked_is_told_so_and_has_no_finding(undone: str, said: str) -> None:
     made = record("text-turn", undone=(undone,))
-    made.exchange.unplayed.append(Waiting("what it needs", (), "response.created of answer 1 of 1"))
+    made.exchange.still_to_play.append(
+        lambda: [Waiting("what it needs", (), "response.created of answer 1 of 1")]
+    )
     assert made.unable == said
     assert outcome(made, "script.finished") == ("not-applicable", [])
 
