@@ -20,6 +20,8 @@ _FRAME = 0.02
 """Seconds of audio that are loud or silent together."""
 _LOUD = 300
 """Mean amplitude from which a frame is no silence: 1 % of the scale, far above G.711's silence."""
+_PAUSE = 8
+"""Frames in a row that are heard as a pause: the softest such stretch is what noise there is."""
 _DURATION = 0.1
 _LEVEL = 2.0
 """How many times as loud or as soft it may be: codecs and resampling change less."""
@@ -36,12 +38,14 @@ def audio(record: CaseRecord) -> Iterator[Finding]:
         raise NotApplicable("nobody spoke")
     if record.observed.hung is not None or record.observed.exit_code not in (None, 0) or not record.spoke:
         raise NotProven("the implementation did not live to say it")
-    said = b"".join(spoken)
-    arrived = _arrived(record)
-    beside = _beside(arrived, spoken)
-    if beside is not None and _loudness(beside)[0] == 0:
+    came = _arrived(record)
+    beside = _beside(came, spoken)
+    if beside is not None and _loudness(_levels(beside))[0] == 0:
         return
-    wanted, heard = _loudness(said), _loudness(arrived)
+    said, arrived = _levels(b"".join(spoken)), _levels(came)
+    noise = _noise(said, arrived)
+    wanted = _loudness(said, least=max(noise, _LOUD))
+    heard = _loudness(arrived, least=max(noise, _LOUD), noise=noise)
     problem = _difference(wanted, heard)
     if problem is not None:
         yield Finding(
@@ -113,12 +117,35 @@ _Loudness = tuple[float, float]
 """Seconds that are not silent, and their mean amplitude."""
 
 
-def _loudness(pcm: bytes) -> _Loudness:
+def _levels(pcm: bytes) -> list[float]:
+    """The mean amplitude of each frame."""
     samples = array("h", pcm[: len(pcm) // 2 * 2])
     size = int(RATE * _FRAME)
-    levels = [sum(map(abs, samples[start : start + size])) / size for start in range(0, len(samples), size)]
-    loud = [level for level in levels if level >= _LOUD]
+    return [sum(map(abs, samples[start : start + size])) / size for start in range(0, len(samples), size)]
+
+
+def _loudness(levels: list[float], *, least: float = _LOUD, noise: float = 0.0) -> _Loudness:
+    """What is at least so loud once the noise is taken off: its power, as it is independent of speech."""
+    loud = [level for level in (max(level**2 - noise**2, 0.0) ** 0.5 for level in levels) if level >= least]
     return len(loud) * _FRAME, sum(loud) / len(loud) if loud else 0.0
+
+
+def _noise(said: list[float], arrived: list[float]) -> float:
+    """The steady noise that arrived where the user said nothing; 0 where none can be told from speech.
+
+    Where less arrived than was said, the client may have kept the silence to itself,
+    and the softest that is left is speech.
+    """
+    floor = _softest(arrived)
+    if len(arrived) < len(said) * (1 - _DURATION) or _softest(said) >= _LOUD:
+        return 0.0
+    return floor if floor * _LEVEL <= _loudness(said)[1] else 0.0
+
+
+def _softest(levels: list[float]) -> float:
+    return min(
+        (sum(levels[at : at + _PAUSE]) / _PAUSE for at in range(len(levels) - _PAUSE + 1)), default=0.0
+    )
 
 
 def _difference(wanted: _Loudness, heard: _Loudness) -> str | None:

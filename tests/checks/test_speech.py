@@ -108,6 +108,8 @@ CORRECT: dict[str, Change] = {
     "silence streamed all the time": lambda pcm: bytes(RATE * 10) + pcm + bytes(RATE * 20),
     "off by a quarter of a frame": lambda pcm: bytes(482) + pcm,
     "with comfort noise around": lambda pcm: noisy(200)(bytes(RATE) + pcm + bytes(RATE)),
+    "over steady noise": lambda pcm: noisy(800)(bytes(RATE) + pcm + bytes(RATE)),
+    "over louder noise, no longer": noisy(1200),
     "turned up by an automatic gain": louder(1.8),
     "turned down a little": louder(0.6),
 }
@@ -146,6 +148,14 @@ def test_speech_in_g711_passes(words: str, kind: str) -> None:
 @pytest.mark.parametrize("words", WORDS)
 def test_speech_that_arrives_otherwise_is_found(words: str, how: str) -> None:
     assert heard(FAULTY[how](WORDS[words]), WORDS[words]) == "finding"
+
+
+@pytest.mark.parametrize("how", ["silence", "half", "twice", "each third chunk lost", "48 kHz sent as 24"])
+@pytest.mark.parametrize("size", [200, 800, 1200])
+@pytest.mark.parametrize("words", WORDS)
+def test_noise_hides_no_speech_that_arrives_otherwise(words: str, size: int, how: str) -> None:
+    arrived = noisy(size)(bytes(RATE) + FAULTY[how](WORDS[words]) + bytes(RATE))
+    assert heard(arrived, WORDS[words]) == "finding"
 
 
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
