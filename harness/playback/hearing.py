@@ -104,13 +104,13 @@ class Hearing:
     def _marks(self, audio: bytes) -> list[Mark]:
         marks: list[Mark] = []
         self._appends += 1
+        self._bytes += audio[: self._longest - len(self._bytes)]
         turn = self._turn
         if turn is None or turn.sound is not None:
             self._bytes_heard += len(audio)
             heard = self._other.feed(audio) if self._other else []
             if turn is None:
                 return self._of_other(heard)
-            self._bytes += audio[: self._longest - len(self._bytes)]
             self._count(turn, heard, marks)
             return marks
         for piece in self._loudness.cut(audio):

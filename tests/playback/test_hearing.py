@@ -230,3 +230,13 @@ def test_of_a_client_that_speaks_for_long_no_more_is_kept_than_a_turn_can_have()
         assert tracemalloc.get_traced_memory()[0] < 100_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_cut_turn_after_a_whole_one_is_known_by_its_bytes() -> None:
+    stream = silence(1000) + tone(2000) + silence(1500) + bytes(range(33))
+    whole = Turn(700.0, 3200.0, 1000.0, 200.0, False)
+    cut = Turn(5000.0, 6000.0, None, 0.0, False, stream, 1000)
+    hearing = Hearing((whole, cut))
+    marks = [mark for at in range(0, len(stream), 9000) for mark in hearing.feed(stream[at : at + 9000])]
+    assert [mark.started for mark in marks] == [True, False, True, False]
+    assert hearing.left == 0
