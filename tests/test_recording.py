@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 
@@ -9,18 +10,32 @@ from harness.cassette import Cassette
 from harness.dialects import bundled_dialect
 from harness.exceptions import CassetteFault
 from harness.messages import render_event
-from harness.recording import Barrier, Template, read_recording, rebased, scenario_of, without_ids
+from harness.recording import (
+    Barrier,
+    RecordedAnswer,
+    Template,
+    read_recording,
+    rebased,
+    scenario_of,
+    without_ids,
+)
 from harness.scenario import Call, Send, Speech, plan_intents
 from tests.cases import cassette, scenario
 from tests.playback.replay import captured, question
 from tests.talk import BOTH, GA, assert_orders
 
 
+def deltas(answer: RecordedAnswer, type_: str) -> list[str]:
+    return [event["delta"] for _, event in answer.events if event["type"] == type_]
+
+
 @pytest.mark.parametrize("dialect", BOTH)
 def test_a_tool_round_is_two_answers_with_their_barriers(dialect: str) -> None:
     recording = read_recording(cassette(dialect, "tool-call-round"), bundled_dialect(dialect))
     first, second = recording.answers
-    (call,) = first.call_ids
+    (call,) = {
+        event["item"]["call_id"] for _, event in first.events if event["type"] == "response.output_item.done"
+    }
     assert first.barrier == Barrier(user_items=1, outputs=(), audio_ms=0)
     assert second.barrier == Barrier(user_items=0, outputs=(call,), audio_ms=0)
     assert str(first.barrier) == "response.create, 1 item(s) of the user"
@@ -28,9 +43,10 @@ def test_a_tool_round_is_two_answers_with_their_barriers(dialect: str) -> None:
     scripted_call, speech = scenario("tool-call-round").answers
     assert isinstance(scripted_call, Call)
     assert isinstance(speech, Speech)
-    assert first.joined("response.function_call_arguments.delta") == scripted_call.arguments
-    assert second.joined("response.output_audio_transcript.delta") == speech.transcript
-    assert second.audio == speech.audio.pcm
+    assert "".join(deltas(first, "response.function_call_arguments.delta")) == scripted_call.arguments
+    assert "".join(deltas(second, "response.output_audio_transcript.delta")) == speech.transcript
+    sounds = deltas(second, "response.output_audio.delta")
+    assert b"".join(map(base64.b64decode, sounds)) == speech.audio.pcm
 
 
 @pytest.mark.parametrize("dialect", BOTH)
@@ -45,10 +61,10 @@ def test_an_answer_to_speech_waits_for_most_of_the_recorded_audio(dialect: str) 
 @pytest.mark.parametrize("dialect", BOTH)
 def test_the_session_and_the_users_items_are_read_in_canonical_form(dialect: str) -> None:
     recording = read_recording(cassette(dialect, "session-config"), bundled_dialect(dialect))
-    assert recording.session_created is not None
-    assert recording.session_created["type"] == "realtime"
-    (updated,) = recording.sessions_updated
-    assert updated["audio"]["output"]["voice"] == "echo"
+    assert recording.created is not None
+    assert recording.created.session["type"] == "realtime"
+    (updated,) = recording.updated
+    assert updated.session["audio"]["output"]["voice"] == "echo"
     (item,) = recording.user_contents
     assert item == {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Ahoy!"}]}
 

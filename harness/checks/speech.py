@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from array import array
 from collections.abc import Iterator
-from functools import cache
 
+from harness.audio import levels, samples
 from harness.checks.record import CaseRecord
 from harness.checks.registry import NotApplicable, NotProven, check
 from harness.dialects import Evidence
@@ -89,28 +89,8 @@ def _arrived(record: CaseRecord) -> bytes:
 def _as_pcm(audio: bytes, kind: str) -> bytes:
     if kind not in ("audio/pcmu", "audio/pcma"):
         return audio
-    table = _g711(kind)
-    samples = array("h", (table[byte] for byte in audio for _ in range(RATE // 8000)))
-    return samples.tobytes()
-
-
-@cache
-def _g711(kind: str) -> tuple[int, ...]:
-    """The samples of the 256 codes (ITU-T G.711)."""
-    return tuple(map(_mu_law if kind == "audio/pcmu" else _a_law, range(256)))
-
-
-def _mu_law(code: int) -> int:
-    code = ~code & 0xFF
-    size = (((code & 0x0F) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
-    return -size if code & 0x80 else size
-
-
-def _a_law(code: int) -> int:
-    code ^= 0x55
-    exponent, mantissa = (code & 0x70) >> 4, (code & 0x0F) << 4
-    size = mantissa + 8 if exponent == 0 else mantissa + 0x108 << exponent - 1
-    return size if code & 0x80 else -size
+    table = levels(kind)
+    return array("h", (table[byte] for byte in audio for _ in range(RATE // 8000))).tobytes()
 
 
 _Loudness = tuple[float, float]
@@ -119,9 +99,8 @@ _Loudness = tuple[float, float]
 
 def _levels(pcm: bytes) -> list[float]:
     """The mean amplitude of each frame."""
-    samples = array("h", pcm[: len(pcm) // 2 * 2])
-    size = int(RATE * _FRAME)
-    return [sum(map(abs, samples[start : start + size])) / size for start in range(0, len(samples), size)]
+    sound, size = samples(pcm), int(RATE * _FRAME)
+    return [sum(map(abs, sound[start : start + size])) / size for start in range(0, len(sound), size)]
 
 
 def _loudness(levels: list[float], *, least: float = _LOUD, noise: float = 0.0) -> _Loudness:

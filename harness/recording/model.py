@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.cassette import Close
-from harness.messages import Json, decode_audio
+from harness.messages import Json
 from harness.recording.frames import Template
 
 AUDIO_SHARE = 0.8
@@ -136,25 +136,6 @@ class RecordedAnswer:
         last = max(n for n, line in enumerate(self.lines) if not _closes(line.event))
         return tuple(line for n, line in enumerate(self.lines) if n <= last or _item_id(line.event) in whole)
 
-    @property
-    def call_ids(self) -> tuple[str, ...]:
-        return tuple(
-            event["item"]["call_id"]
-            for _, event in self.events
-            if event["type"] == "response.output_item.done" and event["item"]["type"] == "function_call"
-        )
-
-    def joined(self, type_: str, key: str = "delta") -> str:
-        """The deltas of one kind, joined."""
-        return "".join(event[key] for _, event in self.events if event["type"] == type_)
-
-    @property
-    def audio(self) -> bytes:
-        chunks = (
-            event["delta"] for _, event in self.events if event["type"] == "response.output_audio.delta"
-        )
-        return b"".join(decode_audio(chunk) or b"" for chunk in chunks)
-
     @cached_property
     def ids(self) -> frozenset[str]:
         """Every id that is this answer's own: its response, its items, its calls."""
@@ -276,14 +257,6 @@ class Recording:
     """The client asked for an answer that never began."""
     sideband: bool = False
     """A socket that joined a call: it gets no `session.created`."""
-
-    @property
-    def session_created(self) -> Json | None:
-        return self.created.session if self.created else None
-
-    @property
-    def sessions_updated(self) -> tuple[Json, ...]:
-        return tuple(one.session for one in self.updated)
 
 
 def without_ids(item: Json) -> Json:

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 
+from harness.audio import levels
 from harness.bundled import scenarios_folder
-from harness.checks.speech import _g711
 from harness.scenario.model import RATE
 from tests.checks.test_records import b64, client, outcome, record, server
 
@@ -91,7 +91,7 @@ def without_silence(pcm: bytes) -> bytes:
 
 def g711(pcm: bytes, kind: str) -> bytes:
     """Encoded by the search for the nearest code, at 8 kHz."""
-    codes = sorted((value, code) for code, value in enumerate(_g711(kind)))
+    codes = sorted((value, code) for code, value in enumerate(levels(kind)))
     found = bytearray()
     for sample in array("h", resampled(pcm, RATE, 8000)):
         place = min(max(bisect.bisect(codes, (sample, 0)), 1), len(codes) - 1)
