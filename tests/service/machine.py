@@ -7,7 +7,6 @@ refused event changes nothing.
 
 from __future__ import annotations
 
-import base64
 import copy
 import itertools
 import json
@@ -16,81 +15,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from harness.dialects import Refusal, bundled_dialect, judge_client_event
 from harness.findings import Finding, Severity
 from harness.lint import lint_log
 from harness.logs import Log, LogEntry
 from harness.messages import Json, Side
-from harness.scenario import Answer, Audio, Call, Cut, Failure, Incomplete, Several, Speech, Text
 from harness.service import Service
 from harness.service.model import STOCK_ANSWER
-from tests.service.sound import speech_and_silence
+from tests.service import given
+from tests.service.given import ANSWERS, HEARD, PIECE, SPEECH, appended
 from tests.service.witness import Witness
 from tests.talk import NOW, assert_valid
 
-SPEECH = speech_and_silence(0.6, 1.2)
-SPOKEN = Speech("Two words.", Audio("tone.wav", SPEECH[:20_000]))
-ANSWERS: dict[str, Answer] = {
-    "text": Text("Of course, gladly."),
-    "speech": SPOKEN,
-    "call": Call("get_weather", '{"city": "Paris"}'),
-    "several": Several((Text("One moment."), Call("get_weather", "{}"))),
-    "incomplete": Incomplete(Text("I was about to"), "max_output_tokens"),
-    "failure": Failure("server_error", None, "The model is gone."),
-    "cut": Cut(SPOKEN, 0.3),
-    "nothing": Text(""),
-}
-WORDS = (
-    "Of course, gladly.",
-    SPOKEN.transcript,
-    '{"city": "Paris"}',
-    "One moment.",
-    "{}",
-)
-"""All that is said in whole."""
-
-_NESTED: tuple[Json, ...] = (
-    {"instructions": "Be kind."},
-    {"output_modalities": ["text"]},
-    {"output_modalities": ["audio"]},
-    {"audio": {"output": {"voice": "coral"}}},
-    {"audio": {"input": {"turn_detection": None}}},
-    {"audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": False}}}},
-    {"audio": {"input": {"turn_detection": {"type": "server_vad", "interrupt_response": False}}}},
-    {"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 5000}}}},
-    {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}},
-    {"audio": {"input": {"transcription": {"model": "whisper-1"}}}},
-    {"audio": {"input": {"format": {"type": "audio/pcmu"}}}},
-    {"voice": "coral"},
-    {"made_up": 1},
-)
-_FLAT: tuple[Json, ...] = (
-    {"instructions": "Be kind."},
-    {"modalities": ["text"]},
-    {"modalities": ["text", "audio"]},
-    {"voice": "coral"},
-    {"turn_detection": None},
-    {"turn_detection": {"type": "server_vad", "create_response": False}},
-    {"turn_detection": {"type": "server_vad", "silence_duration_ms": 300}},
-    {"input_audio_transcription": {"model": "whisper-1"}},
-    {"input_audio_format": "g711_ulaw"},
-    {"audio": {"output": {"voice": "coral"}}},
-    {"made_up": 1},
-)
-
-ANSWER_OF = {
-    "session.update": "session.updated",
-    "input_audio_buffer.commit": "input_audio_buffer.committed",
-    "input_audio_buffer.clear": "input_audio_buffer.cleared",
-    "conversation.item.create": "conversation.item.added",
-    "conversation.item.retrieve": "conversation.item.retrieved",
-    "conversation.item.truncate": "conversation.item.truncated",
-    "conversation.item.delete": "conversation.item.deleted",
-    "response.create": "response.created",
-}
 ASK = "ask"
+NOBODY = "item_of_nobody"
 places = st.integers(0, 30)
 """Which of the items there are; counted round."""
 
@@ -104,17 +44,16 @@ class Client(RuleBasedStateMachine):
         super().__init__()
         self.dialect = bundled_dialect(self.name)
         self.nested = "session_realtime" in self.dialect.client.shapes
-        self.witness = Witness(item_done=self.dialect.translation.item_done)
         self.log: list[tuple[Side, Json]] = []
         self.errors: deque[tuple[str, str | None]] = deque()
         """What was refused and not yet answered: the event's id, and the code if we know it."""
-        self.owed: dict[str, int] = dict.fromkeys(ANSWER_OF.values(), 0)
-        """Acknowledgements that have not come."""
         self.counter = itertools.count()
         self.inside: str | None = None
         """`asked`, `running` or `ending`: the response of the conversation, by our own account."""
         self.asked_again = False
         """One more was asked for while that one was ending."""
+        self.unsettled: set[str] = set()
+        """What lint may find: the client did something of which lint and the service think differently."""
         self.t = 0.0
         self.broken = False
 
@@ -122,24 +61,31 @@ class Client(RuleBasedStateMachine):
         answers=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=6),
         seed=st.integers(0, 3),
         listening=st.booleans(),
+        only_hears=st.sampled_from([False] * 7 + [True]),
     )
-    def connect(self, answers: list[str], seed: int, listening: bool) -> None:
+    def connect(self, answers: list[str], seed: int, listening: bool, only_hears: bool) -> None:
         """`listening`: the service detects turns of speech; it does until it is told not to."""
+        self.only_hears = only_hears
+        facts = self.dialect.service
+        self.witness = Witness(
+            item_done=self.dialect.translation.item_done,
+            null_for_second=facts.null_previous_on_done,
+            rate_limits=bool(facts.rate_limits),
+            only_hears=only_hears,
+        )
+        self.witness.responses.whole = {STOCK_ANSWER.text, *given.WHOLE}
         self.service = Service(
             self.dialect,
             seed=seed,
             unix_time=NOW,
             answers=[ANSWERS[name] for name in answers],
-            heard=["Hello."],
+            heard=HEARD,
+            transcription=only_hears,
         )
-        self.witness.whole = {STOCK_ANSWER.text, *WORDS}
         self.service.open()
         self.read(1)
         if not listening:
-            off: Json = (
-                {"audio": {"input": {"turn_detection": None}}} if self.nested else {"turn_detection": None}
-            )
-            self.update_to(off)
+            self.detect(None)
 
     # The two directions.
 
@@ -149,7 +95,7 @@ class Client(RuleBasedStateMachine):
         while most is None or taken < most:
             outgoing = self.service.pop(until)
             if outgoing is None:
-                return
+                break
             taken += 1
             assert outgoing.t >= self.t, "the clock goes back"
             self.t = outgoing.t
@@ -160,6 +106,11 @@ class Client(RuleBasedStateMachine):
             self.log.append((Side.SERVER, event))
             self.broken = True  # until it is heard, so that only the first fault is told
             self.answered(self.witness.hear(event), event)
+            self.broken = False
+        if self.service.next_at is None and self.service.ending is None:
+            self.broken = True
+            self.witness.all_was_heard()
+            assert not self.errors, f"refused and never answered: {list(self.errors)}"
             self.broken = False
 
     def answered(self, name: str, event: Json) -> None:
@@ -173,19 +124,20 @@ class Client(RuleBasedStateMachine):
             self.inside = "running" if self.inside != "ending" else self.inside
         elif name == "response.done" and event["response"]["conversation_id"] is not None:
             self.inside, self.asked_again = "asked" if self.asked_again else None, False
-        if name in self.owed:
-            self.owed[name] -= 1
 
     def state(self) -> Any:
         service = self.service
         talk, heard = service.conversation, service.input
         sound = (heard.clock_ms, heard.held_ms, heard.turn)
-        return copy.deepcopy((service.session, talk.items, talk.audio_ms, service.active, sound))
+        waiting = [item for item, *_ in service._waiting_items]  # being asked for one may let all of them in
+        items = sorted([*talk.items, *waiting], key=lambda item: item["id"])
+        return copy.deepcopy((service.session, items, talk.audio_ms, service.active, sound))
 
-    def send(self, event: Json, *, refused: str | None = None) -> bool:
+    def send(self, event: Json, *, refused: str | None = None, heeded: bool = True) -> bool:
         """Sends an event. `refused`: the catalogue's name of the error it must be answered with.
 
-        ASK: it hangs on when the service heard speech, and its log tells. Returns whether it was refused.
+        ASK: it hangs on when the service heard speech, and its log tells. Not
+        `heeded`: it is not refused, and nothing comes of it. Returns whether it was refused.
         """
         event = {**event, "event_id": f"client_{next(self.counter)}"}
         tables = [
@@ -193,33 +145,38 @@ class Client(RuleBasedStateMachine):
             for item in judge_client_event(self.dialect, event)
             if isinstance(item, Refusal) and item.fact.evidence.can_fail
         ]
-        before = self.state()
-        self.log.append((Side.CLIENT, event))
-        number = len(self.service.exchange.entries)
-        self.service.receive(json.dumps(event))
         if tables:
             refused = tables[0].error
-        elif refused == ASK:
+        before = self.state() if refused else None
+        self.log.append((Side.CLIENT, event))
+        number = len(self.service.exchange.entries)
+        self.witness.responses.note()
+        self.service.receive(json.dumps(event))
+        if refused == ASK:
             refused = self.service.exchange.entries[number].refused_by_state
         if self.service.ending is not None:
             return True
         if refused is not None:
             self.errors.append((event["event_id"], self.dialect.errors[refused].code))
             assert self.state() == before, f"{event['type']} was refused and changed something"
-        else:
-            answer = ANSWER_OF.get(event["type"])
-            if answer is not None:
-                self.owed[answer] += 1
+        elif heeded:
+            self.witness.ask(event)
         return refused is not None
 
     @property
     def told(self) -> list[str]:
         """The responses of the conversation that we were told of and that are not done."""
-        return [response.id for response in self.witness.running if not response.outside]
+        return [response.id for response in self.witness.responses.inside]
+
+    @property
+    def speaking(self) -> set[str]:
+        """Items that are being made."""
+        return {id_ for response in self.witness.responses.running for id_ in response.items}
 
     def item(self, place: int) -> str:
-        order = [item for item in self.witness.order if item not in self.witness.leaving]
-        return order[place % len(order)] if order else "item_of_nobody"
+        talk = self.witness.conversation
+        order = [item for item in talk.order if talk.settled(item)]
+        return order[place % len(order)] if order else NOBODY
 
     # What a client may do.
 
@@ -233,13 +190,15 @@ class Client(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.01, 0.1, 0.3, 1.0, 6.0]))
     def wait(self, seconds: float) -> None:
-        end = self.service.t + seconds
+        self.wait_until(self.service.t + seconds)
+
+    def wait_until(self, end: float) -> None:
         while self.service.next_at is not None and self.service.next_at <= end:
             self.read(1, until=end)
         self.service.advance(end)
         self.read(until=end)
 
-    @rule(really=st.sampled_from([False] * 19 + [True]))
+    @rule(really=st.sampled_from([False] * 39 + [True]))
     def outlive_the_session(self, really: bool) -> None:
         if really:
             self.errors += [("?", one.error) for one in self.dialect.closes if one.error == "session_expired"]
@@ -247,28 +206,66 @@ class Client(RuleBasedStateMachine):
             self.read()
             assert self.service.ending is not None, "a session lasts for ever"
 
+    @rule(really=st.sampled_from([False] * 39 + [True]))
+    def close(self, really: bool) -> None:
+        if really and "session.close" in self.dialect.client.events and self.service.ending is None:
+            self.send({"type": "session.close"})
+            self.read()
+            assert self.service.ending is not None, "a session that was closed goes on"
+            assert self.service.ending.code == 1000
+
     @rule(data=st.data())
     def update(self, data: st.DataObject) -> None:
-        self.update_to(data.draw(st.sampled_from(_NESTED if self.nested else _FLAT)))
+        known = given.sessions(nested=self.nested, only_hears=self.only_hears)
+        self.update_to(data.draw(st.sampled_from(known)))
+
+    def detect(self, detection: Json | None) -> None:
+        wanted: Json = {"turn_detection": detection}
+        self.update_to({"audio": {"input": wanted}} if self.nested else wanted)
 
     def update_to(self, session: Json) -> None:
-        wanted = {"type": "realtime", **session} if self.nested else session
-        voices = self.service.session["audio"]["output"].get("voice"), "coral"
-        changed = voices[0] != voices[1] and "coral" in json.dumps(session)
-        refused = "voice_after_audio" if changed and self.witness.audio_ms else None
-        self.send({"type": "session.update", "session": wanted}, refused=refused)
+        kind = "transcription" if self.only_hears else "realtime"
+        wanted = {"type": kind, **session} if self.nested else session
+        other = self.only_hears and not self.nested
+        event = {"type": "transcription_session.update" if other else "session.update", "session": wanted}
+        self.send(event, refused=self.refused_update(session))
+
+    def refused_update(self, session: Json) -> str | None:
+        voice = self.service.session.get("audio", {}).get("output", {}).get("voice")
+        changed = voice != "coral" and "coral" in json.dumps(session)
+        if changed and any(self.witness.conversation.audio_ms.values()):
+            return "voice_after_audio"
+        return ASK if self.only_hears else None  # some models take no turn detection
 
     @rule(start=st.integers(0, 80_000), size=st.integers(1, 30_000).map(lambda n: n * 2))
     def append(self, start: int, size: int) -> None:
         """A piece of speech, of silence, or of both."""
-        pcm = SPEECH[start // 2 * 2 : start // 2 * 2 + size]
-        self.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()})
+        self.speak(SPEECH[start // 2 * 2 : start // 2 * 2 + size])
+
+    def speak(self, pcm: bytes) -> None:
+        self.send(appended(pcm, self.witness.settings.now("audio.input.format")))
 
     @rule()
     def speak_a_whole_turn(self) -> None:
-        for start in range(0, len(SPEECH), 4800):
-            pcm = SPEECH[start : start + 4800]
-            self.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()})
+        for start in range(0, len(SPEECH), PIECE):
+            self.speak(SPEECH[start : start + PIECE])
+
+    @rule()
+    def speak_a_whole_turn_and_listen(self) -> None:
+        """Where the service listens, it hears that."""
+        self.read()
+        before = self.witness.heard.count("input_audio_buffer.speech_stopped")
+        self.speak_a_whole_turn()
+        self.read()
+        listens = self.witness.settings.of_turns("type") == "server_vad" and self.service.ending is None
+        heard = self.witness.heard.count("input_audio_buffer.speech_stopped")
+        assert heard > before or not listens, "nobody listens"
+
+    @rule(most=st.integers(3, 12))
+    def interrupt_an_answer(self, most: int) -> None:
+        self.take_a_turn_and_listen_a_little(most)
+        self.speak(SPEECH[:PIECE])
+        self.read()
 
     @rule()
     def append_what_is_no_audio(self) -> None:
@@ -276,81 +273,107 @@ class Client(RuleBasedStateMachine):
 
     @rule()
     def commit(self) -> None:
-        self.send({"type": "input_audio_buffer.commit"}, refused=ASK)
+        refused = {True: "commit_empty", False: None, None: ASK}[self.witness.speech.too_little]
+        self.send({"type": "input_audio_buffer.commit"}, refused=refused)
 
     @rule()
     def clear(self) -> None:
         self.send({"type": "input_audio_buffer.clear"})
 
-    @rule(place=st.none() | st.just("root") | places | st.just("item_of_nobody"))
-    def say(self, place: str | int | None) -> None:
+    @rule(size=st.integers(1, 8000).map(lambda n: n * 2), then=places)
+    def speak_and_commit(self, size: int, then: int) -> None:
+        """By hand; then looks at what became of it."""
+        self.speak(SPEECH[:size])
+        self.commit()
+        self.read()
+        self.retrieve(len(self.witness.conversation.order) - 1)
+
+    @rule()
+    def clear_and_commit(self) -> None:
+        self.clear()
+        self.commit()
+
+    @rule(data=st.data(), place=st.none() | st.just("root") | places | st.just(NOBODY), named=st.booleans())
+    def say(self, data: st.DataObject, place: str | int | None, named: bool) -> None:
+        self.create(data.draw(st.sampled_from(given.items(nested=self.nested))), place, named=named)
+
+    def create(self, item: Json, place: str | int | None = None, *, named: bool = True) -> None:
         after = self.item(place) if isinstance(place, int) else place
-        item = {
-            "id": f"said_{next(self.counter)}",
-            "type": "message",
-            "role": "user",
-            "content": [{"type": "input_text", "text": "Hello?"}],
-        }
+        item = {"id": f"said_{next(self.counter)}", **item} if named or after else item
         event: Json = {"type": "conversation.item.create", "item": item}
-        refused = None
         if after is not None:
             event["previous_item_id"] = after
-            refused = "previous_item_unknown" if after == "item_of_nobody" else None
-            self.witness.asked_place[str(item["id"])] = after
-        self.send(event, refused=refused)
+        self.send(event, refused="previous_item_unknown" if after == NOBODY else None)
+
+    @rule(place=places, deleted=st.booleans())
+    def say_under_an_id_that_is_there(self, place: int, deleted: bool) -> None:
+        item = self.item(place)
+        if item != NOBODY and item not in self.speaking:
+            if deleted:
+                self.delete(place)
+                self.read()
+            if not deleted:  # lint takes an item that is told of twice for the service's fault
+                self.unsettled.add("order.item-added")
+            self.create({**given.items(nested=self.nested)[0], "id": item})
 
     @rule()
     def answer_the_call(self) -> None:
-        calls = [item for item in self.witness.items.values() if item.done and item.type == "function_call"]
+        items = self.witness.responses.items.values()
+        calls = [item.done for item in items if item.done and item.type == "function_call"]
         if calls:
-            done = calls[-1].done
-            assert done is not None
-            output = {"type": "function_call_output", "call_id": done["call_id"], "output": "{}"}
-            self.send({"type": "conversation.item.create", "item": output})
+            output = {"type": "function_call_output", "call_id": calls[-1]["call_id"], "output": "{}"}
+            self.create(output, named=False)
 
     @rule(place=places)
     def retrieve(self, place: int) -> None:
         item = self.item(place)
-        refused = "retrieve_unknown_item" if item == "item_of_nobody" else None
+        refused = "retrieve_unknown_item" if item == NOBODY else None
         self.send({"type": "conversation.item.retrieve", "item_id": item}, refused=refused)
 
     @rule(place=places)
     def delete(self, place: int) -> None:
         item = self.item(place)
-        refused = "delete_unknown_item" if item == "item_of_nobody" else None
-        if item not in self.speaking:
-            self.send({"type": "conversation.item.delete", "item_id": item}, refused=refused)
-            self.witness.leaving.add(item)
+        refused = "delete_unknown_item" if item == NOBODY else None
+        if item in self.speaking:  # lint expects that nothing more is said of it
+            self.unsettled |= {"order.item-added", "order.item-done", "order.part-frame"}
+        self.send({"type": "conversation.item.delete", "item_id": item}, refused=refused)
 
-    @property
-    def speaking(self) -> set[str]:
-        """Items that are being made: what deleting them does, nobody has published."""
-        return {id_ for response in self.witness.running for id_ in response.items}
+    @rule(place=places, ms=st.sampled_from([0, 100, 10_000]), index=st.sampled_from([0, 0, 0, 1]))
+    def truncate(self, place: int, ms: int, index: int) -> None:
+        self.cut(self.item(place), ms, index)
 
-    @rule(place=places, ms=st.sampled_from([0, 100, 10_000]))
-    def truncate(self, place: int, ms: int) -> None:
-        item = self.item(place)
-        made = self.witness.audio_ms.get(item)
-        event: Json = {"type": "conversation.item.truncate", "item_id": item, "content_index": 0}
+    @rule(ms=st.sampled_from([0, 100, 10_000]), look=st.booleans())
+    def truncate_what_was_spoken(self, ms: int, look: bool) -> None:
+        spoken = list(self.witness.conversation.audio_ms)
+        if spoken:
+            self.cut(spoken[-1], ms, 0)
+            self.send({"type": "conversation.item.retrieve", "item_id": spoken[-1]})
+
+    def cut(self, item: str, ms: int, index: int) -> None:
+        made = self.witness.conversation.audio_ms.get(item)
+        event: Json = {"type": "conversation.item.truncate", "item_id": item, "content_index": index}
         event["audio_end_ms"] = ms
-        if item == "item_of_nobody" or made is None:
-            error = "truncate_unknown_item" if item == "item_of_nobody" else "truncate_no_audio"
-            self.send(event, refused=error)
+        if made is None:
+            self.send(event, refused="truncate_unknown_item" if item == NOBODY else "truncate_no_audio")
             return
-        if ms > made:  # refused in words, and done all the same
+        if ms > made and self.service.ending is None:  # refused in words, and done all the same
             self.errors.append((f"client_{next(self.counter) + 1}", None))
         self.send(event)
-        self.witness.audio_ms[item] = min(made, ms)
 
-    @rule(overrides=st.sampled_from([{}, {"instructions": "Be brief."}, {"metadata": {"topic": "x"}}]))
-    def respond(self, overrides: Json) -> None:
+    @rule(data=st.data(), tagged=st.sampled_from([True, True, False]))
+    def respond(self, data: st.DataObject, tagged: bool) -> None:
+        self.respond_with(data.draw(st.sampled_from(given.overrides(nested=self.nested))), tagged=tagged)
+
+    def respond_with(self, overrides: Json, *, tagged: bool = True) -> None:
+        """`tagged`: with metadata of its own, so that it is known again."""
         event: Json = {"type": "response.create"}
-        if overrides:
-            event["response"] = overrides
+        response = {**overrides, "metadata": {"n": str(next(self.counter))}} if tagged else overrides
+        if response:
+            event["response"] = response
         refused: str | None = ASK
         if self.told and self.inside == "ending":
             refused = "active_response" if self.asked_again else None
-        if self.send(event, refused=refused):
+        if self.send(event, refused=refused, heeded=not self.only_hears) or self.only_hears:
             return
         if self.inside is None:
             self.inside = "asked"
@@ -362,22 +385,53 @@ class Client(RuleBasedStateMachine):
 
     @rule()
     def take_a_turn_and_listen(self) -> None:
-        self.say(place=None)
-        self.respond(overrides={})
+        self.create(given.items(nested=self.nested)[0])
+        self.respond_with({})
         self.read()
 
     @rule(most=st.integers(3, 12))
     def take_a_turn_and_listen_a_little(self, most: int) -> None:
-        self.respond(overrides={})
+        self.respond_with({})
         self.read(most)
 
-    @rule(given=st.booleans())
-    def respond_out_of_band(self, given: bool) -> None:
-        response: Json = {"conversation": "none", "metadata": {"topic": "outside"}}
-        if given and self.nested:
+    @rule()
+    def take_a_turn_and_say_nothing_more(self) -> None:
+        """The service's patience ends, where it has one."""
+        if "input_audio_buffer.timeout_triggered" not in self.dialect.server.events or self.only_hears:
+            return
+        self.detect(None)
+        self.detect(given.IDLE)
+        # Lint takes what the service commits then for what the client was refused to commit before.
+        self.unsettled.add("order.commit-empty")
+        self.take_a_turn_and_listen()
+        done = [response for response in self.witness.responses.all.values() if not response.outside]
+        if self.told or self.witness.speech.open or not done or self.service.ending is not None:
+            return
+        before = self.witness.heard.count("input_audio_buffer.timeout_triggered")
+        spoken = sum(self.witness.conversation.audio_ms.values())
+        self.wait_until(self.service.t + spoken / 1000 + 6)
+        told = self.witness.heard.count("input_audio_buffer.timeout_triggered") > before
+        assert told or self.service.ending is not None, "the user is waited for for ever"
+        self.read()
+
+    @rule(with_input=st.booleans(), cancelled=st.sampled_from([False, False, True]))
+    def respond_out_of_band(self, with_input: bool, cancelled: bool) -> None:
+        response: Json = {"conversation": "none", "metadata": {"n": f"outside {next(self.counter)}"}}
+        if with_input and self.nested:
             content = [{"type": "input_text", "text": "Sum it up."}]
             response["input"] = [{"type": "message", "role": "user", "content": content}]
-        self.send({"type": "response.create", "response": response})
+        event = {"type": "response.create", "response": response}
+        self.send(event, heeded=not self.only_hears)
+        if cancelled:
+            self.read(6)
+            self.cancel_out_of_band()
+
+    @rule()
+    def cancel_out_of_band(self) -> None:
+        for run in self.witness.responses.running:
+            if run.outside:
+                over = "cancel_not_active" if run.cut_by else None
+                self.send({"type": "response.cancel", "response_id": run.id}, refused=over)
 
     @rule(named=st.booleans())
     def cancel(self, named: bool) -> None:
@@ -400,14 +454,6 @@ class Client(RuleBasedStateMachine):
         self.errors.append(("?", None))
         assert self.state() == before
 
-    # What always holds.
-
-    @invariant()
-    def nothing_is_answered_twice(self) -> None:
-        answers = ("session.updated", "input_audio_buffer.cleared", "conversation.item.retrieved")
-        for name in (*answers, "conversation.item.truncated", "conversation.item.deleted"):
-            assert self.owed[name] >= 0, f"{name} answers nothing"
-
     def teardown(self) -> None:
         if not hasattr(self, "service") or self.broken:
             return
@@ -415,19 +461,14 @@ class Client(RuleBasedStateMachine):
         for _ in range(3):  # an answer that is held stays until it is cancelled
             if self.service.idle:
                 break
-            for response in list(self.witness.running):
+            for response in self.witness.responses.running:
                 self.send({"type": "response.cancel", "response_id": response.id}, refused=ASK)
             self.read()
-        if self.service.ending is not None:  # it said goodbye in the middle of something
-            super().teardown()
-            return
-        assert self.service.idle, "the service never comes to rest"
-        self.witness.finish()
-        assert not self.errors, f"refused and never answered: {list(self.errors)}"
-        for name in ("session.updated", "input_audio_buffer.cleared", "conversation.item.retrieved"):
-            assert self.owed[name] == 0, f"{name} is owed {self.owed[name]} times"
-        assert self.owed["conversation.item.added"] <= 0
-        assert not list(self.faults_by_lint()), "lint finds fault with the service"
+        if self.service.ending is None:  # else it said goodbye in the middle of something
+            assert self.service.idle, "the service never comes to rest"
+            self.witness.finish()
+            fault = next(iter(self.faults_by_lint()), None)
+            assert fault is None, f"lint finds fault with the service: {fault}"
         super().teardown()
 
     def faults_by_lint(self) -> Iterable[Finding]:
@@ -436,8 +477,7 @@ class Client(RuleBasedStateMachine):
         report = lint_log(Log("machine.jsonl", "JSON Lines", entries), self.dialect)
         for one in report.of(Severity.FAIL):
             server = [line for line in one.lines if entries[line - 1].side is Side.SERVER]
-            if server:
-                print(one.finding)
+            if server and one.finding.code not in self.unsettled:
                 yield one.finding
 
 
