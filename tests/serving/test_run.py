@@ -13,11 +13,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from harness.dialects import bundled_dialect
-from harness.exceptions import UsageFault
 from harness.faults import parse_fault
 from harness.model_script import stock_script
 from harness.server import RealtimeServer
-from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, check_log, serve
+from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, serve
 from tests.server.serving import KEY, TARGET, dial, hear, hear_until, say
 from tests.talk import GA, user_item
 
@@ -49,7 +48,7 @@ async def running(serving: Serving) -> AsyncIterator[Running]:
 
 
 async def test_nothing_is_kept_of_a_connection_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.serving.COLLECT_SECONDS", 0.0)
+    monkeypatch.setattr("harness.serving.run.COLLECT_SECONDS", 0.0)
     async with running(STOCK) as one:
         async with dial(one.server) as websocket:
             await hear(websocket)
@@ -108,7 +107,7 @@ async def test_what_breaks_before_a_connection_is_open_is_told(monkeypatch: pyte
     def breaks(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("harness.serving.TappedModel", breaks)
+    monkeypatch.setattr("harness.serving.run.TappedModel", breaks)
     async with running(STOCK) as one:
         websocket = await dial(one.server)
         with pytest.raises(ConnectionClosed):
@@ -123,11 +122,3 @@ async def test_a_request_for_no_websocket_is_told_as_turned_away() -> None:
         await reader.read()
         writer.close()
         await one.until(TurnedAway)
-
-
-def test_a_log_of_a_further_connection_is_found_whatever_the_name(tmp_path: Path) -> None:
-    (tmp_path / "log[1].2.jsonl").touch()
-    (tmp_path / "log[1].old.jsonl").touch()
-    with pytest.raises(UsageFault, match=r"log\[1\]\.2\.jsonl exists"):
-        check_log(tmp_path / "log[1].jsonl", replace=False)
-    check_log(tmp_path / "log1.jsonl", replace=False)

@@ -1,0 +1,28 @@
+"""Serves a model or cassettes to any client, and tells what happens while it does."""
+
+from harness.serving.happenings import (
+    Closed,
+    Crossed,
+    Failed,
+    Happening,
+    Opened,
+    Struck,
+    TurnedAway,
+)
+from harness.serving.log import check_log
+from harness.serving.run import Serving, serve
+from harness.serving.tap import Tapped
+
+__all__ = [
+    "Closed",
+    "Crossed",
+    "Failed",
+    "Happening",
+    "Opened",
+    "Serving",
+    "Struck",
+    "Tapped",
+    "TurnedAway",
+    "check_log",
+    "serve",
+]

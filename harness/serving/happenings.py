@@ -1,0 +1,70 @@
+"""What happens while a service is served, as it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.messages import Json
+from harness.service import Entry, Exchange, Handshake
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connection is open."""
+
+    number: int
+    t: float
+    handshake: Handshake
+
+
+@dataclass(frozen=True)
+class TurnedAway:
+    """A handshake was refused."""
+
+    handshake: Handshake
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """A message crossed connection `number`, `t` real seconds after it opened; `session` was in force."""
+
+    number: int
+    t: float
+    entry: Entry
+    session: Json
+    why: str | None = None
+    """Where the answer that begins with it comes from."""
+    note: str | None = None
+    """What the service takes without a word, and people want to know."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A connection is over; `log` is where its cassette stands, `problem` why it could not be written."""
+
+    number: int
+    t: float
+    exchange: Exchange
+    log: Path | None = None
+    problem: str | None = None
+    failure: Exception | None = None
+    fault: str | None = None
+    """The fault that ended it."""
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A fault that leaves no mark on a message struck for the first time."""
+
+    fault: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Our own code broke before there was anything to cross the connection."""
+
+    failure: Exception
+
+
+Happening = Opened | TurnedAway | Crossed | Closed | Struck | Failed

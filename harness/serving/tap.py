@@ -1,0 +1,96 @@
+"""Notes what crosses a connection, when it really does: an event that waits for its delay comes after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from harness.messages import Side
+from harness.model_script import ScriptedModel
+from harness.playback import Playback
+from harness.service import Entry, Outgoing, Service
+from harness.serving.happenings import Crossed
+
+
+class Tap:
+    """What crossed one connection and was not told yet; with `keep` also what was, for a cassette."""
+
+    def __init__(self, number: int, *, keep: bool) -> None:
+        self.number = number
+        self.keep = keep
+        self.kept: list[Crossed] = []
+        self.opened = False
+        """Whether it was told that the connection is open."""
+        self._untold: list[Crossed] = []
+        self._began = time.monotonic()
+
+    @property
+    def t(self) -> float:
+        return time.monotonic() - self._began
+
+    def take(self, entry: Entry, service: Service) -> None:
+        why = None
+        if entry.side is Side.SERVER and entry.canonical and entry.canonical[0]["type"] == "response.created":
+            starts = [start for start in service.exchange.responses if start.entry == entry.number]
+            why = starts[0].why_modelled if starts else None
+        self._untold.append(Crossed(self.number, self.t, entry, service.session, why, _note(entry, service)))
+
+    def told(self) -> Iterator[Crossed]:
+        """What is to be told now."""
+        untold, self._untold = self._untold, []
+        if self.keep:
+            self.kept.extend(untold)
+        yield from untold
+
+
+def _note(entry: Entry, service: Service) -> str | None:
+    """A result of a tool that nobody called: what the service does with it, nobody has published."""
+    event = entry.canonical[0] if entry.side is Side.CLIENT and entry.canonical else {}
+    item = event.get("item")
+    if event.get("type") != "conversation.item.create" or entry.refusals or entry.refused_by_state:
+        return None
+    if not isinstance(item, dict) or item.get("type") != "function_call_output":
+        return None
+    calls = [one.get("call_id") for one in service.conversation.items if one["type"] == "function_call"]
+    if item.get("call_id") in calls:
+        return None
+    return f"no call has this call_id, accepted all the same; calls: {', '.join(map(str, calls)) or 'none'}"
+
+
+class Tapped(Service):
+    """Notes each message as it crosses. The server asks for the next one when it has sent the one before."""
+
+    tap: Tap
+    _looked = 0
+    _leaving: Entry | None = None
+
+    def receive(self, frame: str | bytes) -> None:
+        before = len(self.exchange.entries)
+        super().receive(frame)
+        for entry in self.exchange.entries[before:]:
+            if entry.side is Side.CLIENT:
+                self.tap.take(entry, self)
+
+    def pop(self, until: float | None = None) -> Outgoing | None:
+        if self._leaving is not None:
+            self.tap.take(self._leaving, self)
+            self._leaving = None
+        outgoing = super().pop(until)
+        if outgoing is not None:
+            self._leaving = self._next_sent()
+        return outgoing
+
+    def _next_sent(self) -> Entry:
+        """The log has the frames in the order in which they are sent."""
+        while self.exchange.entries[self._looked].side is not Side.SERVER:
+            self._looked += 1
+        self._looked += 1
+        return self.exchange.entries[self._looked - 1]
+
+
+class TappedModel(Tapped, ScriptedModel):
+    """A model whose messages are noted."""
+
+
+class TappedPlayback(Tapped, Playback):
+    """A cassette whose messages are noted."""
