@@ -12,8 +12,9 @@ import time
 from collections.abc import Awaitable
 
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, PayloadTooBig
 
+from harness.messages import MAX_FRAME
 from harness.server.connection import Connection
 from harness.service import Ending, Outgoing, Service
 from harness.service.pace import Pace
@@ -188,18 +189,30 @@ class Session:
         return time.monotonic() - self._began
 
     def _note_close(self) -> None:
+        """Whoever closes first says why: an answer to a close may have a code of its own, or never come."""
         protocol, exchange = self._websocket.protocol, self._service.exchange
         exchange.close_code = protocol.close_code
-        if protocol.close_rcvd is not None or protocol.close_sent is not None:
-            exchange.close_by = "client" if protocol.close_rcvd_then_sent else "server"
-            if protocol.close_rcvd is not None and protocol.close_sent is not None:
-                # Whoever answers a close may do so with a code of its own.
-                first = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
-                exchange.close_code = first.code
+        by_client = bool(protocol.close_rcvd_then_sent) or protocol.close_sent is None
+        first = protocol.close_rcvd if by_client else protocol.close_sent
+        if first is not None:
+            exchange.close_by = "client" if by_client else "server"
+            exchange.close_code, exchange.close_reason = first.code, first.reason
+            broken = protocol.parser_exc
+            if isinstance(broken, PayloadTooBig):
+                exchange.close_reason = _too_big(broken)
         else:
             dropped = self._service.ending is not None and self._service.ending.code is None
             exchange.close_by = "server" if dropped else "nobody"
         self._connection.end()
+
+
+def _too_big(broken: PayloadTooBig) -> str:
+    """What becomes of a message that is too large; websockets 13 says its size in a sentence only."""
+    size = getattr(broken, "size", None)
+    if size is None:
+        return f"a message larger than the {MAX_FRAME} bytes that are taken: {broken}"
+    whole = size + (getattr(broken, "current_size", None) or 0)
+    return f"a message of {whole} bytes, more than the {MAX_FRAME} that are taken"
 
 
 async def hang_up(websocket: ServerConnection, code: int | None, reason: str = "") -> None:

@@ -123,6 +123,7 @@ class RealtimeServer:
         connection = Connection(handshake)
         self.connections.append(connection)
         if refusal is not None:
+            connection.handshake = replace(handshake, body=body)
             return _refused(refusal.status, body)
         self._attempts += 1
         fault = self.faults.handshake(self._attempts)
@@ -134,7 +135,7 @@ class RealtimeServer:
             if fault.status is not None:
                 body, evidence = refusal_body(self.dialect, fault)
                 connection.handshake = replace(
-                    connection.handshake, status=fault.status, body_evidence=evidence
+                    connection.handshake, status=fault.status, body_evidence=evidence, body=body
                 )
                 return _refused(fault.status, body, fault.headers)
         self._opening[websocket] = connection

@@ -40,13 +40,18 @@ class Entry:
     origin: Origin | None = None
     raw: str | None = None
     fault: str | None = None
-    """The fault that sent or changed it."""
+    """The fault that sent or changed it; of a client event, the one that lets its refusals pass."""
     refusals: tuple[Refusal, ...] = ()
     unproven: tuple[Unproven, ...] = ()
     refused_by_state: str | None = None
     """The catalogue name of a refusal that comes from the session's state."""
     connection: int = 1
     """Which connection of its case it crossed."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the client was told that it will not do."""
+        return self.refused_by_state is not None or (bool(self.refusals) and self.fault is None)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ class Handshake:
     """The fault that delayed or refused it."""
     body_evidence: Evidence | None = None
     """How well the body of that fault's refusal is known; None where the fault brought its own."""
+    body: str = ""
+    """What a refused one was answered with."""
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name), None)
@@ -105,6 +112,8 @@ class Exchange:
     """Whoever knows what a cassette still has to say."""
     close_code: int | None = None
     close_by: str | None = None
+    close_reason: str = ""
+    """What whoever closed it said, or our own server where the protocol was broken."""
 
     @property
     def unplayed(self) -> list[Waiting]:
