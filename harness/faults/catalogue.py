@@ -68,7 +68,8 @@ def _when(default: str) -> Parameter:
 FAULTS: tuple[Kind, ...] = (
     Kind(
         "accept-any-session",
-        "`session.update` and `response.create` are never refused; what the dialect does not have is ignored",
+        "what the dialect's tables refuse in `session.update` and `response.create` is ignored instead; "
+        "what the session's state forbids stays refused",
     ),
     Kind(
         "close",

@@ -30,7 +30,7 @@ class Fault:
 
     @property
     def lenient(self) -> bool:
-        """Configuration is never refused."""
+        """What the tables refuse of a configuration passes."""
         return self.name == "accept-any-session"
 
     def value(self, name: str) -> Value | None:

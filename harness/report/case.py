@@ -150,13 +150,11 @@ def _message(entry: Entry, why: str | None) -> Json:
         message["why"] = why
     if entry.connection > 1:
         message["connection"] = entry.connection
-    if entry.fault is not None:
-        message["fault"] = entry.fault
     if entry.event is not None:
         message["event"] = entry.event
     if entry.raw is not None:
         message["raw"] = entry.raw[:300]
-    refused = [refusal.path for refusal in entry.refusals]
+    refused = [refusal.path for refusal in entry.refusals] if entry.fault is None else []
     if entry.refused_by_state:
         refused.append(entry.refused_by_state)
     if refused:

@@ -140,7 +140,15 @@ class Service(Sender):
         waived = self.faults.lenient and event["type"] in ("session.update", "response.create")
         accepted = _without(event, refusals) if waived else event
         canonical = self.translator.to_canonical(Side.CLIENT, accepted).events
-        number = self.log(Side.CLIENT, event, canonical=canonical, refusals=refusals, unproven=unproven)
+        lenience = next((str(one) for one in self.faults.faults if one.lenient), None)
+        number = self.log(
+            Side.CLIENT,
+            event,
+            canonical=canonical,
+            refusals=refusals,
+            unproven=unproven,
+            fault=lenience if waived and refusals else None,
+        )
         recorded = self.recorded_refusal(event)
         if recorded is not None:
             self.emit(recorded, origin=Origin.RECORDED)
