@@ -80,6 +80,8 @@ def _lines(report: LintReport, *, verbose: bool) -> list[str]:
     heard = f"{report.client_events} client and {report.server_events} server events{sessions}"
     left_out = f", {report.elided} of them cut by the publisher" if report.elided else ""
     lines = [f"{_short(report.path)}: {heard}{left_out}, judged as {report.dialect}"]
+    if report.faults is not None:
+        lines.append(f"  served with faults in force, which are not the service's: {_short(report.faults)}")
     for one in report.found:
         if one.finding.severity is not Severity.NOTE or verbose:
             lines.extend(_finding_lines(one))
@@ -117,6 +119,7 @@ def _as_json(report: LintReport) -> dict[str, Any]:
     return {
         "file": report.path,
         "dialect": report.dialect,
+        **({"faults": report.faults} if report.faults is not None else {}),
         "client_events": report.client_events,
         "server_events": report.server_events,
         "cut_events": report.elided,

@@ -227,7 +227,11 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--delay", action="append", metavar="EVENT=TIME", help="wait before it; may be repeated"
     )
     parser.add_argument(
-        "--fault", action="append", metavar="NAME", help="misbehave on purpose; may be repeated"
+        "--fault",
+        action="append",
+        metavar="NAME",
+        help="misbehave on purpose, beside what the script asks for itself; may be repeated; "
+        "none: not even that",
     )
     parser.add_argument(
         "-o", "--output", dest="log", type=Path, metavar="LOG.jsonl", help="a cassette of each connection"

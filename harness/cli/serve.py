@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from harness.cli.terminal import Screen
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
 from harness.documents import read_document
 from harness.exceptions import FileFault, ModelScriptFault, UsageFault
-from harness.faults import checked_fault
+from harness.faults import Fault, checked_fault
 from harness.model_script import ModelScript, load_model_script, read_speed, stock_script
 from harness.redaction import Redactor
+from harness.runner import NO_FAULT
 from harness.server import RealtimeServer
 from harness.service.pace import Pace
 from harness.serving import Serving, check_log, serve
@@ -73,10 +75,7 @@ def serving_of(options: argparse.Namespace) -> Serving:
         script=script,
         cassettes=cassettes,
         pace=_pace(options, script, dialect),
-        faults=(
-            *(script.faults if script else ()),
-            *(checked_fault(text, (dialect,)) for text in options.fault or ()),
-        ),
+        faults=_faults(options.fault or (), script, dialect),
         port=options.port,
         log=options.log,
     )
@@ -153,9 +152,18 @@ def _pace(options: argparse.Namespace, script: ModelScript | None, dialect: Dial
     return select_pace(options.speed, options.latency, options.delay, own, (dialect,))
 
 
+def _faults(asked: Sequence[str], script: ModelScript | None, dialect: Dialect) -> tuple[Fault, ...]:
+    """Those of the command line go before the script's, which `none` leaves out; the same one only once."""
+    own = tuple(checked_fault(text, (dialect,)) for text in asked if text != NO_FAULT)
+    of_script = script.faults if script and NO_FAULT not in asked else ()
+    return own + tuple(fault for fault in of_script if fault not in own)
+
+
 def _what(serving: Serving) -> str:
     if serving.script is None:
         names = ", ".join(cassette.path for cassette in serving.cassettes)
-        return f"{names} ({serving.cassettes[0].header.provenance})"
+        header = serving.cassettes[0].header
+        faults = dict(header.origin).get("faults")
+        return f"{names} ({header.provenance}{f', with the faults {faults}' if faults else ''})"
     stock = serving.script.path == stock_script().path
     return "a stock model that says what it heard" if stock else f"a model, by {serving.script.path}"

@@ -8,12 +8,32 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from harness.checks.refusals import refusal_finding
-from harness.cli.crossing_text import STREAMS, arrow, content, is_routine, name_of, shown, stream_of, streamed
+from harness.cli.crossing_text import (
+    STREAMS,
+    arrow,
+    content,
+    is_routine,
+    name_of,
+    quoted,
+    shown,
+    stream_of,
+    streamed,
+)
 from harness.cli.refusal_text import handshake_reason, state_finding
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
-from harness.serving import Closed, Crossed, Failed, Happening, Opened, Serving, Struck, TurnedAway
+from harness.serving import (
+    Closed,
+    Crossed,
+    Failed,
+    Happening,
+    NeverStruck,
+    Opened,
+    Serving,
+    Struck,
+    TurnedAway,
+)
 
 Part = tuple[str, str]
 """Text and its style."""
@@ -114,7 +134,9 @@ class Story:
         elif isinstance(happening, TurnedAway):
             self._turned_away(happening.handshake)
         elif isinstance(happening, Struck):
-            self._put([("    ", ""), _fault(happening.fault)])
+            self._put([*_margin(happening.number, happening.t), _fault(happening.fault)])
+        elif isinstance(happening, NeverStruck):
+            self._put([("never struck  ", "bold"), (", ".join(happening.faults), "")])
         elif isinstance(happening, Failed):
             self._put(_failure_line(happening.failure))
         else:
@@ -153,6 +175,9 @@ class Story:
             self._put([(f"{_INDENT}expected  ", "bold"), (expected, "")])
         if evidence is not None:
             self._put([(f"{_INDENT}evidence  ", "bold"), (evidence, "dim")])
+        if handshake.fault and handshake.refusal is None and handshake.body:
+            guessed = f"  ({handshake.body_evidence})" if handshake.body_evidence else ""
+            self._put([(f"{_INDENT}body      ", "bold"), (f"{shown(handshake.body)}{guessed}", "")])
 
     def _crossed(self, crossed: Crossed) -> None:
         stream = stream_of(crossed.entry)
@@ -196,8 +221,11 @@ class Story:
             line.append(("  (counterfactual)", "dim"))
         yield line
         for number, refusal in enumerate(entry.refusals):
-            finding = refusal_finding(self._dialect, refusal, at=entry.number, first=number == 0)
-            yield from _finding_lines(finding)
+            passes = entry.fault is not None
+            finding = refusal_finding(
+                self._dialect, refusal, at=entry.number, first=number == 0, lenient=passes
+            )
+            yield from _finding_lines(finding, "ACCEPTED" if passes else "REFUSED ")
         if entry.refused_by_state is not None:
             yield from _finding_lines(state_finding(self._dialect, entry))
         if crossed.note is not None:
@@ -210,7 +238,7 @@ def _margin(number: int, t: float) -> Line:
 
 def _head(crossed: Crossed, name: str) -> Line:
     side = crossed.entry.side
-    bad = name == "error" or crossed.entry.refusals or crossed.entry.refused_by_state
+    bad = name == "error" or crossed.entry.refused
     style = "bold red" if bad else "cyan" if side is Side.CLIENT else "green"
     weight = style if bad else "dim" if is_routine(crossed.entry) else "bold"
     return [*_margin(crossed.number, crossed.t), (f"{arrow(side)}  ", style), (name, weight)]
@@ -220,10 +248,10 @@ def _fault(name: str) -> Part:
     return (f"  FAULT {name}".rstrip(), "bold magenta")
 
 
-def _finding_lines(finding: Finding) -> Iterator[Line]:
+def _finding_lines(finding: Finding, verdict: str = "REFUSED ") -> Iterator[Line]:
     red = finding.severity is Severity.FAIL
     yield [
-        (f"{_INDENT}REFUSED  ", "bold red" if red else "bold yellow"),
+        (f"{_INDENT}{verdict} ", "bold red" if red else "bold yellow"),
         (f"{finding.path}  ", "bold"),
         (finding.code, "dim"),
     ]
@@ -238,11 +266,13 @@ def _finding_lines(finding: Finding) -> Iterator[Line]:
 
 def _end_lines(closed: Closed) -> Iterator[Line]:
     exchange = closed.exchange
-    refused = [e for e in exchange.client_entries() if e.refusals or e.refused_by_state]
+    refused = [entry for entry in exchange.client_entries() if entry.refused]
     by = {"client": "by the client", "server": "by the server"}.get(
         exchange.close_by or "", "without a close frame"
     )
     code = f", {exchange.close_code}" if exchange.close_code is not None else ""
+    if exchange.close_reason:
+        code += f" {quoted(exchange.close_reason)}"
     counts = [
         _count(len(exchange.responses), "answer"),
         _count(len(refused), "refused event"),

@@ -46,6 +46,8 @@ class LintReport:
     unreadable: int
     sessions: int
     found: tuple[Linted, ...]
+    faults: str | None = None
+    """What `serve` misbehaved with on purpose as it was written; what came of that is not the service's."""
 
     def of(self, severity: Severity) -> tuple[Linted, ...]:
         return tuple(one for one in self.found if one.finding.severity is severity)
@@ -75,6 +77,7 @@ def lint_log(log: Log, dialect: Dialect) -> LintReport:
         unreadable=len(log.entries) - len(readable),
         sessions=len(sessions),
         found=_gathered(findings),
+        faults=dict(log.provenance).get("faults"),
     )
 
 

@@ -55,9 +55,18 @@ class Closed:
 
 @dataclass(frozen=True)
 class Struck:
-    """A fault that leaves no mark on a message struck for the first time."""
+    """A fault that leaves no mark on a message struck connection `number`."""
 
+    number: int
+    t: float
     fault: str
+
+
+@dataclass(frozen=True)
+class NeverStruck:
+    """It is over, and the time of these faults never came."""
+
+    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,4 +76,4 @@ class Failed:
     failure: Exception
 
 
-Happening = Opened | TurnedAway | Crossed | Closed | Struck | Failed
+Happening = Opened | TurnedAway | Crossed | Closed | Struck | NeverStruck | Failed

@@ -12,6 +12,7 @@ from harness import __version__
 from harness.cassette import Cassette, Close, Header, Interaction, Provenance
 from harness.dialects import Dialect
 from harness.exceptions import UsageFault
+from harness.faults import Fault
 from harness.service import Exchange
 from harness.serving.happenings import Crossed
 
@@ -43,11 +44,19 @@ def check_log(path: Path, *, replace: bool) -> None:
 
 
 def cassette_of(
-    dialect: Dialect, kept: Iterable[Crossed], exchange: Exchange, clean: Callable[[Any], Any]
+    dialect: Dialect,
+    faults: Iterable[Fault],
+    kept: Iterable[Crossed],
+    exchange: Exchange,
+    clean: Callable[[Any], Any],
 ) -> Cassette:
-    """What crossed one connection, redacted by `clean`: the client is real, the service is ours."""
+    """What crossed one connection, redacted by `clean`: the client is real, the service is ours.
+
+    The `faults` in force stand in its header, lest they be taken for what the service does.
+    """
     handshake = exchange.handshake
     assert handshake is not None
+    in_force = clean("; ".join(map(str, faults)))
     header = Header(
         dialect=dialect.name,
         api_version=dialect.api_version,
@@ -58,6 +67,7 @@ def cassette_of(
         origin=(
             ("date", datetime.now(UTC).date().isoformat()),
             ("evidence", "served by realtime-harness; the client's side is real"),
+            *((("faults", in_force),) if in_force else ()),
         ),
         tool=f"realtime-harness {__version__}",
     )
@@ -73,5 +83,5 @@ def cassette_of(
     return Cassette(
         header,
         interactions,
-        Close(exchange.close_by or "nobody", exchange.close_code),
+        Close(exchange.close_by or "nobody", exchange.close_code, clean(exchange.close_reason)),
     )

@@ -21,7 +21,7 @@ from harness.redaction import Redactor
 from harness.server import Connection, Opening, RealtimeServer
 from harness.service import Exchange, Service
 from harness.service.pace import Pace
-from harness.serving.happenings import Closed, Failed, Happening, Opened, Struck, TurnedAway
+from harness.serving.happenings import Closed, Failed, Happening, NeverStruck, Opened, TurnedAway
 from harness.serving.log import cassette_of, log_path
 from harness.serving.tap import Tap, Tapped, TappedModel, TappedPlayback
 
@@ -59,10 +59,6 @@ class Serving:
         return dict(rules.right_query(DEPLOYMENT, transcription=hears))
 
 
-_ENDING = ("close", "drop")
-_SILENT = ("pause", "stall")
-
-
 async def serve(
     serving: Serving,
     tell: Callable[[Happening], None],
@@ -85,7 +81,7 @@ async def serve(
                 rested()
                 teller.collect()
     finally:
-        teller.look()
+        teller.end()
         rested()
 
 
@@ -133,8 +129,6 @@ class _Teller:
         self._server = server
         self._faults = faults
         self._tell = tell
-        self._silent: set[str] = set()
-        """Faults without a mark that were told of."""
         self._redactor = Redactor((serving.key,))
         self._gone = False
         """Whether a connection was let go since memory was collected."""
@@ -154,10 +148,13 @@ class _Teller:
             if over:
                 self._server.forget(connection)
                 self._gone = True
-        for fault in self._faults.struck:
-            if fault.name in _SILENT and str(fault) not in self._silent:
-                self._silent.add(str(fault))
-                self._tell(Struck(str(fault)))
+
+    def end(self) -> None:
+        """Tells the rest. Leniency leaves no trace with the faults, and is not asked after."""
+        self.look()
+        never = [one for one in self._faults.faults if one not in self._faults.struck and not one.lenient]
+        if never:
+            self._tell(NeverStruck(tuple(map(str, never))))
 
     def collect(self) -> None:
         """Gives back the memory of what was let go; the others wait meanwhile, so it is not done often."""
@@ -171,29 +168,20 @@ class _Teller:
         if not tap.opened:
             tap.opened = True
             self._tell(Opened(tap.number, 0.0, connection.handshake))
-        for crossed in tap.told():
-            self._tell(crossed)
+        for happening in tap.told():
+            self._tell(happening)
         if over:
             log, problem = self._kept(tap, service.exchange)
-            fault = self._fault_that_ended(service)
+            fault = tap.ended_by
             self._tell(Closed(tap.number, tap.t, service.exchange, log, problem, connection.failure, fault))
-
-    def _fault_that_ended(self, service: Service) -> str | None:
-        ending = service.ending
-        if ending is None:
-            return None
-        for fault in self._faults.struck:
-            code = fault.number("code") if fault.name == "close" else None
-            if fault.name in _ENDING and code == ending.code:
-                return str(fault)
-        return None
 
     def _kept(self, tap: Tap, exchange: Exchange) -> tuple[Path | None, str | None]:
         first = self._serving.log
         if first is None:
             return None, None
         path = log_path(first, tap.number)
-        cassette = cassette_of(self._serving.dialect, tap.kept, exchange, self._redactor.value)
+        serving, clean = self._serving, self._redactor.value
+        cassette = cassette_of(serving.dialect, serving.faults, tap.kept, exchange, clean)
         try:
             write_whole(path, cassette.lines())
         except FileFault as fault:

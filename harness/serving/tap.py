@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from harness.messages import Side
+from harness.faults import End, Pause, Stall, Step
+from harness.messages import Json, Side
 from harness.model_script import ScriptedModel
 from harness.playback import Playback
 from harness.service import Entry, Outgoing, Service
-from harness.serving.happenings import Crossed
+from harness.service.agenda import Queued
+from harness.serving.happenings import Crossed, Struck
 
 
 class Tap:
@@ -21,7 +23,9 @@ class Tap:
         self.kept: list[Crossed] = []
         self.opened = False
         """Whether it was told that the connection is open."""
-        self._untold: list[Crossed] = []
+        self.ended_by: str | None = None
+        """The fault that ended it."""
+        self._untold: list[Crossed | Struck] = []
         self._began = time.monotonic()
 
     @property
@@ -35,22 +39,46 @@ class Tap:
             why = starts[0].why_modelled if starts else None
         self._untold.append(Crossed(self.number, self.t, entry, service.session, why, _note(entry, service)))
 
-    def told(self) -> Iterator[Crossed]:
+    def struck(self, step: Step) -> None:
+        """A fault did something that is no message."""
+        if isinstance(step, Pause | Stall):
+            self._untold.append(Struck(self.number, self.t, step.fault))
+        elif isinstance(step, End):
+            self.ended_by = step.fault
+
+    def told(self) -> Iterator[Crossed | Struck]:
         """What is to be told now."""
         untold, self._untold = self._untold, []
         if self.keep:
-            self.kept.extend(untold)
+            self.kept.extend(one for one in untold if isinstance(one, Crossed))
         yield from untold
 
 
 def _note(entry: Entry, service: Service) -> str | None:
-    """A result of a tool that nobody called: what the service does with it, nobody has published."""
-    event = entry.canonical[0] if entry.side is Side.CLIENT and entry.canonical else {}
+    """What goes on without a word although a call and its tool do not belong together."""
+    event = entry.canonical[0] if entry.canonical else {}
     item = event.get("item")
-    if event.get("type") != "conversation.item.create" or entry.refusals or entry.refused_by_state:
+    if not isinstance(item, dict):
         return None
-    if not isinstance(item, dict) or item.get("type") != "function_call_output":
+    if event["type"] == "response.output_item.added" and item.get("type") == "function_call":
+        return _undeclared(item, event, service)
+    if event["type"] == "conversation.item.create" and item.get("type") == "function_call_output":
+        return None if entry.refused else _uncalled(item, service)
+    return None
+
+
+def _undeclared(call: Json, event: Json, service: Service) -> str | None:
+    """A model calls only what it was offered; a script, or a cassette, calls what it says."""
+    run = service.running.get(str(event.get("response_id")))
+    tools = (run.start.session if run else service.session).get("tools") or ()
+    names = [str(tool.get("name")) for tool in tools if isinstance(tool, dict)]
+    if call.get("name") in names:
         return None
+    return f"{call.get('name')} is not among the session's tools: {', '.join(names) or 'none declared'}"
+
+
+def _uncalled(item: Json, service: Service) -> str | None:
+    """A result of a tool that nobody called: what the service does with it, nobody has published."""
     calls = [one.get("call_id") for one in service.conversation.items if one["type"] == "function_call"]
     if item.get("call_id") in calls:
         return None
@@ -79,6 +107,10 @@ class Tapped(Service):
         if outgoing is not None:
             self._leaving = self._next_sent()
         return outgoing
+
+    def _step(self, step: Step, queued: Queued) -> None:
+        super()._step(step, queued)
+        self.tap.struck(step)
 
     def _next_sent(self) -> Entry:
         """The log has the frames in the order in which they are sent."""

@@ -32,7 +32,7 @@ from harness.cli.main import build_parser, main
 from harness.cli.serve import serving_of, show
 from harness.cli.terminal import Screen
 from harness.exceptions import UsageFault
-from harness.messages import Json
+from harness.messages import MAX_FRAME, Json
 from harness.model_script import load_model_script
 from harness.validation import bundled_schema
 from tests.talk import GA, PREVIEW, user_item
@@ -371,6 +371,75 @@ async def test_faults_of_the_script_and_of_the_command_line_strike_and_are_shown
     assert "FAULT duplicate:at=response.created" in running.said
     assert running.line("closed").endswith("FAULT close:code=1011,at=response.done")
     assert "closed by the server, 1011" in running.said
+    assert "never struck" not in running.said
+
+
+@pytest.mark.parametrize(
+    ("asked", "faults"),
+    [
+        (["drop"], ["drop", "close", "null-usage"]),
+        (["drop", "close"], ["drop", "close", "null-usage"]),
+        (["none"], []),
+        (["none", "drop"], ["drop"]),
+        ([], ["close", "null-usage"]),
+    ],
+)
+def test_the_faults_of_the_command_line_go_first_and_none_leaves_the_scripts_out(
+    tmp_path: Path, asked: list[str], faults: list[str]
+) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text("format: 1\nfaults: [close, null-usage]\n")
+    words = [word for fault in asked for word in ("--fault", fault)]
+    options = build_parser().parse_args(["serve", "--key", KEY, "--model", str(path), *words])
+    assert [str(fault) for fault in serving_of(options).faults] == faults
+
+
+async def test_what_a_fault_lets_pass_is_shown_as_accepted_with_what_the_service_would_say() -> None:
+    async with served("--model", "--fault", "accept-any-session") as running:
+        async with running.dial() as websocket:
+            await say(websocket, {"type": "session.update", "session": {"type": "realtime", "colour": 1}})
+            await hear_until(websocket, "session.updated")
+            for _ in range(2):
+                await say(websocket, {"type": "response.create"})
+            await hear_until(websocket, "error")
+        said = await running.until("closed")
+    assert "session.update  FAULT accept-any-session" in said
+    assert "ACCEPTED session.colour  session.unknown-parameter" in said
+    assert "The fault in force lets it pass; the service answers: Unknown parameter" in said
+    assert "REFUSED  response.create  active_response" in said
+    assert "1 refused event," in said
+
+
+async def test_faults_that_never_struck_are_told_at_the_end() -> None:
+    faults = ("--fault", "drop:at=error", "--fault", "accept-any-session", "--fault", "null-usage")
+    async with served("--model", *faults) as running, running.dial() as websocket:
+        await hear_until(websocket, "session.created")
+    assert running.line("never struck").endswith("drop:at=error, null-usage")
+
+
+async def test_a_call_of_a_tool_that_the_session_never_declared_has_a_note(script: str) -> None:
+    tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+    async with served("--model", script) as running:
+        async with running.dial() as websocket:
+            await say(websocket, user_item("weather"), {"type": "response.create"})
+            await hear_until(websocket, "response.done")
+        await running.until("look is not among the session's tools: none declared")
+        async with running.dial() as websocket:
+            await say(websocket, {"type": "session.update", "session": {"type": "realtime", "tools": [tool]}})
+            await say(websocket, user_item("weather"), {"type": "response.create"})
+            await hear_until(websocket, "response.done")
+    running.line("is not among the session's tools")
+
+
+async def test_a_message_that_is_too_large_is_shown_with_its_size_and_the_code() -> None:
+    async with served("--model") as running:
+        websocket = await running.dial()
+        with contextlib.suppress(ConnectionClosed):
+            await websocket.send("x" * (MAX_FRAME + 1))
+        await running.until("closed")
+        websocket.transport.close()
+    said = f"closed by the server, 1009 “a message of {MAX_FRAME + 1} bytes, more than the {MAX_FRAME}"
+    assert said in running.said
 
 
 async def test_a_fault_that_leaves_no_message_is_shown_too() -> None:
@@ -383,6 +452,22 @@ async def test_a_fault_that_leaves_no_message_is_shown_too() -> None:
             await running.until("FAULT stall")
         await running.until("closed")
     assert "HTTP 429, a fault" in running.line("FAULT refuse-handshake:status=429")
+    assert running.line("FAULT stall").startswith("#1 ")
+
+
+@pytest.mark.parametrize(
+    ("given", "body"),
+    [("", '{"error": {"code": "418", "message": "I\'m a Teapot"}}  (assumed)'), (",body=Enough.", "Enough.")],
+)
+async def test_a_handshake_that_a_fault_refuses_shows_its_body_and_that_it_is_guessed(
+    given: str, body: str
+) -> None:
+    async with served("--model", "--fault", f"refuse-handshake:status=418{given}") as running:
+        with pytest.raises(InvalidStatus):
+            async with running.dial():
+                pass
+        await running.until("body ")
+    assert running.line("body ").endswith(f"body      {body}")
 
 
 async def test_a_delayed_event_is_shown_when_it_is_sent() -> None:
@@ -460,6 +545,24 @@ async def test_each_connection_leaves_a_cassette_that_the_other_commands_read(
         await say(websocket, user_item("Hello"), {"type": "response.create"})
         events = await hear_until(websocket, "response.done")
         assert events[-1]["response"]["output"][0]["content"][0]["transcript"] == "You said: Hello"
+
+
+async def test_a_log_says_which_faults_were_in_force_and_so_does_who_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.jsonl"
+    faults = ("--fault", "duplicate:at=response.done", "--fault", "null-usage")
+    async with served("--model", "-o", str(log), *faults) as running:
+        async with running.dial() as websocket:
+            await say(websocket, user_item("Hello"), {"type": "response.create"})
+            await hear_until(websocket, "response.done")
+        await running.until("written")
+    named = "duplicate:at=response.done; null-usage"
+    assert dict(load_cassette(log).header.origin)["faults"] == named
+    main(["lint", str(log)])
+    assert f"served with faults in force, which are not the service's: {named}" in capsys.readouterr().out
+    async with served(str(log)) as running:
+        assert f"(constructed, with the faults {named})" in running.said
 
 
 # The document.
