@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.faults import values
-from harness.faults.values import Value
+from harness.faults.values import NO_CODE, Value
 
 FIRST_DELTA = "response.*.delta"
 
@@ -27,6 +27,10 @@ class Parameter:
     default: Value | None = None
 
 
+Given = Mapping[str, Value]
+"""Parameters with their values, as they were given."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of misbehaviour."""
@@ -34,6 +38,8 @@ class Kind:
     name: str
     what: str
     parameters: tuple[Parameter, ...] = ()
+    check: Callable[[Given], None] = lambda _: None
+    """Raises ValueError with what was expected, where the values cannot be together."""
 
     def parameter(self, name: str) -> Parameter | None:
         return next((one for one in self.parameters if one.name == name), None)
@@ -65,6 +71,16 @@ def _when(default: str) -> Parameter:
     return Parameter("when", "`before` that event, or `after` it", values.one_of("before", "after"), default)
 
 
+def _check_close(given: Given) -> None:
+    if given.get("code") == NO_CODE and given.get("reason"):
+        raise ValueError(f"another code, or no reason: {NO_CODE} is a close frame with nothing in it")
+
+
+def _check_reorder(given: Given) -> None:
+    if "until" in given and "events" in given:
+        raise ValueError("`until` or `events`, and not both")
+
+
 FAULTS: tuple[Kind, ...] = (
     Kind(
         "accept-any-session",
@@ -80,6 +96,7 @@ FAULTS: tuple[Kind, ...] = (
             *_where(),
             _when("after"),
         ),
+        _check_close,
     ),
     Kind("drop", "the connection is lost, without a close frame", (*_where(), _when("after"))),
     Kind("duplicate", "an event is sent twice", _where()),
@@ -164,6 +181,7 @@ FAULTS: tuple[Kind, ...] = (
             Parameter("events", "instead of `until`: how many events it is held back for", values.count),
             *_where(FLOATING, ALWAYS),
         ),
+        _check_reorder,
     ),
     Kind(
         "slow-handshake",
@@ -179,7 +197,7 @@ FAULTS: tuple[Kind, ...] = (
         "unknown-event",
         "an event type nobody has heard of",
         (
-            Parameter("type", "its type", values.text, "harness.unknown_event"),
+            Parameter("type", "its type", values.name, "harness.unknown_event"),
             *_where(),
             _when("before"),
         ),

@@ -63,10 +63,16 @@ class Fault:
 
 def parse_fault(text: str) -> Fault:
     """The fault that is written so; raises UsageFault, which says what there is."""
-    name, _, rest = text.partition(":")
+    name, colon, rest = text.partition(":")
     kind = kind_named(name.strip())
     if kind is None:
         raise UsageFault(f"there is no fault {name.strip()!r}", known=tuple(kind.name for kind in FAULTS))
+    if colon and not rest.strip():
+        raise UsageFault(
+            f"the fault {text!r} has a colon and no parameters",
+            known=tuple(one.name for one in kind.parameters),
+            hint=f"write {kind.name} alone, or {kind.name}:key=value",
+        )
     given: dict[str, Value] = {}
     while rest.strip():
         key, rest = _key(rest, kind, text)
@@ -84,6 +90,10 @@ def parse_fault(text: str) -> Fault:
             raise UsageFault(
                 f"the fault {kind.name} cannot have {key}={raw!r}", hint=f"give {error}"
             ) from None
+    try:
+        kind.check(given)
+    except ValueError as error:
+        raise UsageFault(f"the fault {text!r} cannot be", hint=f"give {error}") from None
     ordered = tuple((one.name, given[one.name]) for one in kind.parameters if one.name in given)
     return Fault(kind, ordered)
 

@@ -12,11 +12,20 @@ LONGEST = 600.0
 """Seconds; a case that waits longer is no test any more."""
 
 _PATTERN = re.compile(r"[A-Za-z0-9_.*|-]+")
-_SENDABLE = frozenset({*range(1000, 1004), 1005, *range(1007, 1015), *range(3000, 5000)})
+NO_CODE = 1005
+"""RFC 6455 7.4.1: says that a close frame has no code."""
+
+_SENDABLE = frozenset({*range(1000, 1004), NO_CODE, *range(1007, 1015), *range(3000, 5000)})
 """RFC 6455 7.4: 1004, 1006 and 1015 are never sent; 1005 says that a close frame has no code."""
 
 
 def text(given: str) -> str:
+    return given
+
+
+def name(given: str) -> str:
+    if not given.strip():
+        raise ValueError("a name")
     return given
 
 

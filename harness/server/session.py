@@ -14,6 +14,7 @@ from collections.abc import Awaitable
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, PayloadTooBig
 
+from harness.faults.values import NO_CODE
 from harness.messages import MAX_FRAME
 from harness.server.connection import Connection
 from harness.service import Ending, Outgoing, Service
@@ -37,9 +38,6 @@ FLUSH_SECONDS = 1.0
 
 _MOST_COMING = 4096
 """Frames under way at once; who sends faster than that waits, as on a full line."""
-
-NO_CODE = 1005
-"""RFC 6455 7.4.1: says that a close frame had no code."""
 
 
 class Session:

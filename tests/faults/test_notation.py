@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from harness.exceptions import UsageFault
-from harness.faults import FAULTS, Fault, Kind, parse_fault
+from harness.faults import FAULTS, Fault, Kind, checked_fault, parse_fault
 from harness.faults.effects import _OF_FRAMES, _STEPS
 
 PLAIN = {"duplicate", "close", "drop", "stall", "accept-any-session", "error-event", "event-without-type"}
@@ -49,7 +49,10 @@ def faults(draw: st.DrawFn) -> tuple[str, Fault]:
     chosen = draw(st.lists(st.sampled_from(kind.parameters), unique=True)) if kind.parameters else []
     pairs = [f"{one.name}={json.dumps(draw(texts(kind, one.name)))}" for one in chosen]
     written = f"{kind.name}:{','.join(pairs)}" if pairs else kind.name
-    return written, parse_fault(written)
+    try:
+        return written, parse_fault(written)
+    except UsageFault:  # values that cannot be together
+        reject()
 
 
 @given(faults())
@@ -139,11 +142,46 @@ def test_json_needs_no_quotes_around_it() -> None:
         ("missing-field:field=type", "event-without-type"),
         ("missing-field:field=a..b", "dotted path"),
         ("incomplete-response:reason=boredom", "content_filter"),
+        ("close:", "has a colon and no parameters"),
+        ("close: ", "write close alone"),
+        ("close:code=1005,reason=x", "1005 is a close frame with nothing in it"),
+        ("reorder:until=response.done,events=3", "`until` or `events`, and not both"),
+        ("unknown-event:type=", "give a name"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_what_there_is(written: str, said: str) -> None:
     with pytest.raises(UsageFault) as refused:
         parse_fault(written)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "close:code=1005",
+        "null-usage:at=response.*",
+        "failed-response:at=rate_limits.updated|response.done",
+        "incomplete-response:at=session.*",
+        "unknown-event:type=nobody.knows",
+    ],
+)
+def test_what_can_be_is_read(written: str) -> None:
+    assert str(checked_fault(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("unknown-event:type=response.done", "type='response.done': dialects have it"),
+        ("null-usage:at=response.created", "only response.done has usage"),
+        ("failed-response:at=session.created", "no response is active at session.created"),
+        ("incomplete-response:at=response.done|session.created", "an event within a response"),
+        ("close:at=nobody.knows", "no dialect has a server event 'nobody.knows'"),
+    ],
+)
+def test_what_would_never_strike_is_refused(written: str, said: str) -> None:
+    with pytest.raises(UsageFault) as refused:
+        checked_fault(written)
     assert said in str(refused.value)
 
 
