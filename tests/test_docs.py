@@ -79,12 +79,15 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def test_the_scenarios_in_the_documents_load(tmp_path: Path) -> None:
-    whole, part = re.findall(r"```yaml\n(.+?)```", read("docs/scenarios.md"), re.DOTALL)
+    whole, tools, part = re.findall(r"```yaml\n(.+?)```", read("docs/scenarios.md"), re.DOTALL)
     (tmp_path / "greeting.yaml").write_text(whole, encoding="utf-8")
     assert load_scenario(tmp_path / "greeting.yaml").name == "greeting"
     head = "format: 1\nscenario: part\ntitle: A part.\ndialects: all\n"
     (tmp_path / "part.yaml").write_text(head + part, encoding="utf-8")
     assert len(load_scenario(tmp_path / "part.yaml").answers) == 2
+    (tmp_path / "tools.yaml").write_text(head + tools + "steps: [{expect: [a]}]\n", encoding="utf-8")
+    (tool,) = load_scenario(tmp_path / "tools.yaml").tools
+    assert tool.result == {"condition": "sunny", "temperature_c": 21}
 
 
 def test_the_dialect_in_the_documents_loads_and_does_what_is_said_beside_it(tmp_path: Path) -> None:

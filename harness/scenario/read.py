@@ -81,6 +81,7 @@ class _Reader:
         steps = tuple(self.step(step, f"/steps/{index}", scenario) for index, step in enumerate(raw["steps"]))
         lines = tuple(self.document.line(f"/steps/{index}") for index in range(len(steps)))
         scenario = replace(scenario, steps=steps, lines=lines)
+        self.check_calls(raw)
         unended = scenario.unended(scenario.faults)
         if unended is not None:
             self.fail(
@@ -91,6 +92,19 @@ class _Reader:
                 "where the service ends it by itself",
             )
         return scenario
+
+    def check_calls(self, raw: dict[str, Any]) -> None:
+        """A model calls only what a session offers it."""
+        offered = set(_tool_names(raw))
+        for index, answer in enumerate(raw.get("answers", ())):
+            several = isinstance(answer, list)
+            for place, item in enumerate(answer if several else [answer]):
+                if "call" in item and item["call"]["name"] not in offered:
+                    at = f"/answers/{index}" + (f"/{place}" if several else "")
+                    name = item["call"]["name"]
+                    expected = f"one of {', '.join(sorted(offered))}" if offered else "a tool under `tools`"
+                    hint = f"declare {name} under `tools`, with name, parameters and result"
+                    self.fail(f"{at}/call/name", f"no session offers a tool {name!r}", expected, hint)
 
     def step(self, raw: dict[str, Any], at: str, scenario: Scenario) -> Step:
         if "expect" in raw:
@@ -145,6 +159,18 @@ class _Reader:
             name.rstrip("+?*"), tuple(raw.get("where", {}).items()), tuple(raw.get("capture", {}).items())
         )
         return _repeated(name, one)
+
+
+def _tool_names(value: Any) -> Iterator[str]:
+    """The names of all tools that a scenario declares: under its own `tools`, or in what it sends."""
+    if isinstance(value, dict):
+        tools = value.get("tools")
+        named = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+        yield from (str(tool["name"]) for tool in named if "name" in tool)
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _tool_names(inner)
 
 
 def _repeated(name: str, one: One) -> Sequence:

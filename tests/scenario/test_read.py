@@ -550,6 +550,23 @@ def test_a_reconnect_before_which_nothing_ends_the_connection_is_refused(
     assert "expect_close" in (found.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("answer", "pointer"),
+    [
+        ({"call": {"name": "look", "arguments": {}}}, "/answers/0/call/name"),
+        ([{"text": "a"}, {"call": {"name": "look", "arguments": {}}}], "/answers/0/1/call/name"),
+    ],
+)
+def test_a_scripted_call_of_a_tool_that_no_session_offers_is_refused(
+    tmp_path: Path, answer: Any, pointer: str
+) -> None:
+    found = fault(write(tmp_path, {**WHOLE, "answers": [answer]}))
+    assert (found.pointer, found.problem) == (pointer, "no session offers a tool 'look'")
+    assert "under `tools`" in (found.hint or "")
+    session = {"tools": [{"type": "function", "name": "look", "parameters": {}}]}
+    assert load_scenario(write(tmp_path, {**WHOLE, "session": session, "answers": [answer]}))
+
+
 @pytest.mark.parametrize("step", [{"wait": 0}, {"wait": "long"}, {"reconnect": True}, {"expect_close": 1001}])
 def test_a_step_that_is_none_is_refused(tmp_path: Path, step: Any) -> None:
     assert fault(write(tmp_path, {**WHOLE, "steps": [step]})).pointer is not None
@@ -559,7 +576,13 @@ def test_a_session_of_transcription_is_wanted_as_one(tmp_path: Path) -> None:
     found = load_scenario(
         write(
             tmp_path,
-            {**WHOLE, "session": {"type": "transcription"}, "tools": [], "steps": [{"expect": ["a"]}]},
+            {
+                **WHOLE,
+                "session": {"type": "transcription"},
+                "tools": [],
+                "answers": [],
+                "steps": [{"expect": ["a"]}],
+            },
         )
     )
 
