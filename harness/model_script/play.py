@@ -16,6 +16,7 @@ from itertools import cycle
 from harness.dialects import Dialect
 from harness.faults import FaultLine
 from harness.messages import Json
+from harness.model_script.patterns import MOST_SAID
 from harness.model_script.read import Entry, ModelScript, When
 from harness.scenario import Answer, Call, Cut, Failure, Incomplete, Several, Speech, Text
 from harness.service import ResponseRequest, Service, Supply
@@ -24,9 +25,6 @@ from harness.service.agenda import Queued
 NOTHING_FITS = Text("The script has no answer for this.")
 
 _PLACES = re.compile(r"\{(?:result|said)\}")
-
-_MOST_SAID = 10_000
-"""Characters that conditions look at; a regular expression has its price."""
 
 
 class ScriptedModel(Service):
@@ -86,7 +84,7 @@ class ScriptedModel(Service):
         self._say(self._spoken)
 
     def _say(self, text: str) -> None:
-        self._said, self._said_new = text[:_MOST_SAID], True
+        self._said, self._said_new = text[:MOST_SAID], True
 
     def settle(self, queued: Queued, event: Json) -> None:
         super().settle(queued, event)
@@ -135,7 +133,7 @@ class ScriptedModel(Service):
         return found
 
     def _fits(self, when: When) -> bool:
-        if when.said is not None and not (self._said_new and when.said.search(self._said)):
+        if when.said is not None and not (self._said_new and when.said.within(self._said)):
             return False
         if when.result is not None and not any(fnmatchcase(name, when.result) for name in self._results):
             return False

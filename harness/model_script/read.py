@@ -15,6 +15,7 @@ from harness.dialects import Dialect, check_event_pattern
 from harness.documents import Document, read_document
 from harness.exceptions import ModelScriptFault, ScenarioFault, UsageFault
 from harness.faults import Fault, checked_fault
+from harness.model_script.patterns import Said, regular, words
 from harness.scenario import Answer, AnswerReader
 from harness.validation import bundled_schema, check_document
 
@@ -31,7 +32,7 @@ _STOCK = Path(__file__).with_name("stock.yaml")
 class When:
     """When an answer is given. Each part looks at what the client did since the answer before."""
 
-    said: re.Pattern[str] | None = None
+    said: Said | None = None
     result: str | None = None
     """The name of a tool whose result came; `*` for any."""
     response: int | None = None
@@ -154,15 +155,15 @@ class _Reader:
         said = self._said(raw["said"], f"{at}/said") if "said" in raw else None
         return When(said, raw.get("result"), raw.get("response"))
 
-    def _said(self, text: str, at: str) -> re.Pattern[str]:
+    def _said(self, text: str, at: str) -> Said:
         if len(text) > 2 and text[0] == text[-1] == "/":
             try:
-                return re.compile(text[1:-1], re.IGNORECASE)
-            except (re.error, OverflowError, RecursionError) as error:
-                self.fail(at, f"{text!r:.200} is no regular expression: {error}")
+                return regular(text[1:-1])
+            except ValueError as error:
+                self.fail(at, f"{text!r:.200} {error}", "words, or a pattern such as /rain|snow/")
         if not text.strip():
             self.fail(at, f"{text!r} is no word", "words of the user, or a regular expression")
-        return re.compile(rf"(?<!\w){re.escape(text.strip())}(?!\w)", re.IGNORECASE)
+        return words(text.strip())
 
     def _fault(self, text: str, at: str) -> Fault:
         try:

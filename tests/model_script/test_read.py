@@ -96,6 +96,7 @@ def test_the_schema_has_the_answers_of_scenario_files() -> None:
         ("speed: 1" + "0" * 400, 2, "/speed", "is no speed"),
         ("latency: 1.0e-9", 2, "/latency", "is no such time"),
         ("answers:\n  - {when: ' ', answer: {text: b}}", 3, "/answers/0/when", "no word"),
+        ("answers:\n  - {when: '/(a+)+$/', answer: {text: b}}", 3, "/answers/0/when", "may take for ever"),
         ("answers:\n  - {when: '/a{99999999999}/', answer: {text: b}}", 3, "/answers/0/when", "no regular"),
         (f"answers:\n  - {{when: /{'(' * 5000}/, answer: {{text: b}}}}", 3, "/answers/0/when", "no regular"),
     ],
