@@ -106,6 +106,15 @@ def check_played(scenarios: Iterable[Scenario], dialects: Iterable[Dialect]) -> 
             )
 
 
+_OF_SCENARIOS = frozenset({"scenario", "steps", "dialects", "session"})
+"""The keys that of all files only scenarios have."""
+
+
+def is_scenario(value: object) -> bool:
+    """Whether a document is meant as a scenario, and not as a script of a model."""
+    return isinstance(value, dict) and not _OF_SCENARIOS.isdisjoint(value) and "dialect" not in value
+
+
 def checked_scenario(path: Path) -> Scenario:
     """A scenario whose expected events and faults exist; raises ScenarioFault for what there is not."""
     document = read_document(path, ScenarioFault)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.cassette import Cassette, load_cassette
-from harness.cli.select import named_dialect, select_pace
+from harness.cli.select import is_scenario, named_dialect, select_pace
 from harness.cli.serve_text import KEY_VARIABLE, Story, start_lines
 from harness.cli.terminal import Screen
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
@@ -104,7 +104,7 @@ def _script(name: str, dialect: Dialect) -> ModelScript:
     try:
         return load_model_script(Path(name), (dialect,))
     except ModelScriptFault:
-        if not _is_scenario(Path(name)):
+        if not _holds_scenario(Path(name)):
             raise
     raise UsageFault(
         f"{name} is a scenario and no model script",
@@ -113,12 +113,11 @@ def _script(name: str, dialect: Dialect) -> ModelScript:
     )
 
 
-def _is_scenario(path: Path) -> bool:
+def _holds_scenario(path: Path) -> bool:
     try:
-        value = read_document(path).value
+        return is_scenario(read_document(path).value)
     except FileFault:
         return False
-    return isinstance(value, dict) and "scenario" in value
 
 
 def _dialect(named: str | None, cassettes: tuple[Cassette, ...]) -> Dialect:

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.cassette import Cassette, load_cassette
 from harness.checks import all_checks
 from harness.cli.plain import complain
-from harness.cli.select import checked_scenario
+from harness.cli.select import checked_scenario, is_scenario
 from harness.dialects import Dialect, bundled_dialect, compiled_schema, load_dialect
 from harness.documents import read_document
 from harness.exceptions import (
@@ -66,7 +66,7 @@ def _check(path: Path) -> str:
         article = "an" if cassette.header.provenance[0] in "aeiou" else "a"
         return f"{article} {cassette.header.provenance} cassette of {cassette.header.dialect}: {count}"
     value = read_document(path).value
-    if isinstance(value, dict) and "scenario" in value:
+    if is_scenario(value):
         scenario = checked_scenario(path)
         return f"a scenario with {len(plan_intents(scenario).intents)} turn(s)"
     if isinstance(value, dict) and "dialect" in value:

@@ -256,6 +256,15 @@ def test_validate_says_what_each_file_is_and_what_is_wrong(tmp_path: Path) -> No
     assert "odd.yaml: file: not a file of the harness" in done.stderr
 
 
+@pytest.mark.parametrize("key", ["steps: []", "dialects: all", "session: {}"])
+def test_a_scenario_without_its_name_is_not_taken_for_a_model_script(tmp_path: Path, key: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"format: 1\n{key}\nanswers: [{{text: Hi.}}]\n")
+    done = command("validate", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "mine.yaml:1: scenario at /:" in done.stderr
+    assert "scenario" in done.stderr.partition("expected")[2]
+
+
 def test_a_fault_that_does_not_exist_is_found_in_the_scenario_that_asks_for_it(tmp_path: Path) -> None:
     whole = (scenarios_folder() / "unknown-event.yaml").read_text("utf-8")
     (tmp_path / "mine.yaml").write_text(whole.replace("unknown-event:at=", "unheard-event:at="))
