@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, PayloadTooBig
@@ -58,23 +58,23 @@ class Session:
 
     async def run(self) -> None:
         if not self._pace.latency:
-            await self._guarded(self._start())
-        tasks = [asyncio.create_task(self._guarded(self._speak()))]
+            await self._guarded(self._start)
+        tasks = [asyncio.create_task(self._guarded(self._speak))]
         if self._pace.latency:
-            tasks.append(asyncio.create_task(self._guarded(self._carry())))
+            tasks.append(asyncio.create_task(self._guarded(self._carry)))
         try:
-            await self._guarded(self._hear())
+            await self._guarded(self._hear)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._guarded(self._hear_out())
+            await self._guarded(self._hear_out)
             self._note_close()
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         """Ends the session, and this one alone, where our own code breaks."""
         try:
-            await work
+            await work()
         except ConnectionClosed:
             pass
         except Exception as error:  # noqa: BLE001 - whatever it is, the runner shows it as ours
@@ -145,6 +145,7 @@ class Session:
             self._connection.touch(wait)
             await _sleep(wait)
         await self._websocket.send(outgoing.frame)
+        self._service.sent(outgoing)
         self._connection.touch()
         at_once = self._pace.speed is None
         if at_once and "response.output_item.done" in types:

@@ -196,6 +196,9 @@ class Service(Sender):
         """The events that tell what was said in committed audio, `t` seconds after the commit."""
         return transcribed(self, item_id, ms)
 
+    def sent(self, outgoing: Outgoing) -> None:
+        """A frame that was popped has gone to the client."""
+
     def created(self, item: Json) -> None:
         """The client created an item."""
 

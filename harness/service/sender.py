@@ -37,6 +37,8 @@ class Outgoing:
     canonical: tuple[Json, ...]
     origin: Origin
     frame: str
+    number: int
+    """Its place in the log."""
     thinking: bool = False
     pause: float = 0.0
 
@@ -197,7 +199,9 @@ class Sender(ABC):
             if shown and shown[0]["type"] == "response.created":
                 self.response_created(shown[0]["response"]["id"], number)
             thinking = queued.thinking and own
-            self._ready.append(Outgoing(self.t, step.event, shown, origin, step.text, thinking, self._pause))
+            self._ready.append(
+                Outgoing(self.t, step.event, shown, origin, step.text, number, thinking, self._pause)
+            )
             self._pause = 0.0
         elif isinstance(step, Pause):
             self._pause += step.seconds

@@ -86,11 +86,9 @@ def _uncalled(item: Json, service: Service) -> str | None:
 
 
 class Tapped(Service):
-    """Notes each message as it crosses. The server asks for the next one when it has sent the one before."""
+    """Notes each message as it crosses."""
 
     tap: Tap
-    _looked = 0
-    _leaving: Entry | None = None
 
     def receive(self, frame: str | bytes) -> None:
         before = len(self.exchange.entries)
@@ -99,25 +97,13 @@ class Tapped(Service):
             if entry.side is Side.CLIENT:
                 self.tap.take(entry, self)
 
-    def pop(self, until: float | None = None) -> Outgoing | None:
-        if self._leaving is not None:
-            self.tap.take(self._leaving, self)
-            self._leaving = None
-        outgoing = super().pop(until)
-        if outgoing is not None:
-            self._leaving = self._next_sent()
-        return outgoing
+    def sent(self, outgoing: Outgoing) -> None:
+        super().sent(outgoing)
+        self.tap.take(self.exchange.entries[outgoing.number], self)
 
     def _step(self, step: Step, queued: Queued) -> None:
         super()._step(step, queued)
         self.tap.struck(step)
-
-    def _next_sent(self) -> Entry:
-        """The log has the frames in the order in which they are sent."""
-        while self.exchange.entries[self._looked].side is not Side.SERVER:
-            self._looked += 1
-        self._looked += 1
-        return self.exchange.entries[self._looked - 1]
 
 
 class TappedModel(Tapped, ScriptedModel):

@@ -16,6 +16,7 @@ from harness.dialects import bundled_dialect
 from harness.faults import parse_fault
 from harness.model_script import stock_script
 from harness.server import RealtimeServer
+from harness.service.pace import Pace
 from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, serve
 from tests.server.serving import KEY, TARGET, dial, hear, hear_until, say
 from tests.talk import GA, user_item
@@ -63,6 +64,20 @@ async def test_nothing_is_kept_of_a_connection_that_is_over(monkeypatch: pytest.
         await asyncio.sleep(0.3)
         assert one.server.connections == []
         assert service() is None
+
+
+@pytest.mark.parametrize("number", range(5))
+async def test_the_last_message_is_logged_though_the_client_leaves_as_it_comes(
+    tmp_path: Path, number: int
+) -> None:
+    serving = replace(STOCK, log=tmp_path / f"log{number}.jsonl", pace=Pace(speed=1.0))
+    async with running(serving) as one:
+        async with dial(one.server) as websocket:
+            await say(websocket, user_item("Hello"))
+            await say(websocket, {"type": "response.create"})
+            await hear_until(websocket, "response.created")
+        await one.until(Closed)
+    assert "response.created" in (tmp_path / f"log{number}.jsonl").read_text("utf-8")
 
 
 async def test_a_client_that_is_gone_before_its_connection_is_open_is_let_go() -> None:
