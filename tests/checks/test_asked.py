@@ -95,4 +95,11 @@ def test_metadata_may_be_more_than_was_asked_for_and_not_less() -> None:
 
     assert told({"purpose": "summary", "client_event_id": "7"}) == "pass"
     assert told({"client_event_id": "7"}) == told({"purpose": "chat"}) == told(None) == "finding"
+
+    own = {"id": "own", "conversation_id": None, "metadata": {"topic": "harm"}}
+    asked = {"id": "r", "conversation_id": None, "metadata": {"purpose": "summary"}}
+    both = [server("response.created", response=response) for response in (own, asked)]
+    made = record("out-of-band-response", *both)
+    made.exchange.responses.append(ResponseStart(0, {}, (), Origin.RECORDED))
+    assert outcome(made, "response.metadata")[0] == "pass"
     assert outcome(record("out-of-band-response"), "response.metadata")[0] == "not-proven"
