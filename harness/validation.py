@@ -75,11 +75,22 @@ def _place(error: ValidationError) -> list[tuple[int, str]]:
 def _problem(error: ValidationError) -> Problem:
     pointer = "".join(f"/{_escape(part)}" for part in error.absolute_path)
     keyword = str(error.validator)
-    message = str(error.message)
+    message = _said(keyword, error)
     if len(message) > 300:
         message = message[:150] + " … " + message[-120:]
     expected = _expectation(keyword, error.validator_value)
     return Problem(pointer, message, expected, keyword, _hint(keyword, error))
+
+
+def _said(keyword: str, error: ValidationError) -> str:
+    """What is wrong, without the schema's own language where people read it."""
+    if keyword == "anyOf":
+        return f"{error.instance!r} is none of what may stand here"
+    if keyword == "pattern":
+        return f"{error.instance!r} does not match what is expected"
+    if keyword == "type" and error.instance is None:
+        return str(error.message).replace("None", "null", 1)
+    return str(error.message)
 
 
 def _hint(keyword: str, error: ValidationError) -> str | None:
@@ -108,7 +119,57 @@ def _expectation(keyword: str, value: Any) -> str:
         return "the keys " + ", ".join(value)
     if keyword in ("additionalProperties", "unevaluatedProperties"):
         return "only keys the schema names"
+    if keyword == "anyOf":
+        return " or ".join(dict.fromkeys(map(_choice, value)))
+    if keyword == "pattern":
+        return _PATTERNS.get(value, f"text that matches {value}")
+    if keyword in _BOUNDS:
+        before, after = _BOUNDS[keyword]
+        noun = after if value != 1 else after.removesuffix("s")
+        return f"{before} {value:g} {noun}".strip()
     return f"{keyword} {json.dumps(value)[:120]}"
+
+
+def _choice(schema: Any) -> str:
+    """One of several things that may stand in a place."""
+    if not isinstance(schema, dict):
+        return "anything"
+    if "const" in schema:
+        return json.dumps(schema["const"])
+    for keyword in ("pattern", "enum", "anyOf"):
+        if keyword in schema:
+            return _expectation(keyword, schema[keyword])
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2].replace("_", " ")
+    kind = _expectation("type", schema.get("type", "value"))
+    bounds = [_expectation(keyword, schema[keyword]) for keyword in _BOUNDS if keyword in schema]
+    keys = [f"with {', '.join(schema['required'])}"] if schema.get("required") else []
+    return " ".join([kind, *bounds, *keys])
+
+
+_BOUNDS = {
+    "minimum": ("at least", ""),
+    "exclusiveMinimum": ("more than", ""),
+    "maximum": ("at most", ""),
+    "exclusiveMaximum": ("less than", ""),
+    "minItems": ("at least", "elements"),
+    "maxItems": ("at most", "elements"),
+    "minLength": ("at least", "characters"),
+    "maxLength": ("at most", "characters"),
+    "minProperties": ("at least", "keys"),
+    "maxProperties": ("at most", "keys"),
+}
+"""How a bound is said, and of what it is one."""
+
+_PATTERNS = {
+    "^/": "a path that begins with a slash",
+    "^20[0-9]{2}-[01][0-9]$": "a year and a month, such as 2025-04",
+    "^[a-z0-9][a-z0-9.-]*$": "a name of lower-case letters, digits, dots and hyphens",
+    "^[a-z0-9][a-z0-9-]*$": "a name of lower-case letters, digits and hyphens",
+    "^[a-z_]+(\\.[a-z_]+)*[+?*]?$": "an event type such as response.done, with +, ? or * behind it or not",
+    "^[0-9]+(\\.[0-9]+)?(ms|s)$": "a time such as 200ms or 1.5s",
+}
+"""What the patterns of our schemas stand for."""
 
 
 def _escape(part: str | int) -> str:
@@ -131,6 +192,9 @@ def subschema(name: str, definition: str) -> Schema:
 
 def check_document(document: Document, schema: Schema, fault: type[FileFault]) -> None:
     """Raises `fault` for the first problem of a file, with its line and pointer."""
+    if document.value is None:
+        expected = _expectation("type", schema.schema.get("type", "a value"))
+        raise fault(document.path, "an empty file", expected=expected)
     problems = schema.problems(document.value)
     if problems:
         first = problems[0]

@@ -300,7 +300,7 @@ def test_a_newer_format_is_said_to_be_one() -> None:
         (2, {"event": ...}, "/", "is not valid under any of the given schemas"),
         (2, {"text": "x"}, "/", "is valid under each of"),
         (3, {"text": 5}, "/text", "5 is not of type 'string'"),
-        (4, {"binary": None}, "/binary", "None is not of type 'string'"),
+        (4, {"binary": None}, "/binary", "null is not of type 'string'"),
         (5, {"end": {}}, "/end", "'interactions' is a required property"),
         (
             5,

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.documents import read_document
 from harness.exceptions import ScenarioFault
-from harness.validation import Schema, bundled_schema, check_document, subschema
+from harness.validation import Schema, _expectation, bundled_schema, check_document, subschema
 
 PERSON = Schema(
     {
@@ -103,8 +106,47 @@ def test_a_failed_choice_is_explained_by_the_branch_that_came_furthest() -> None
 def test_a_choice_that_failed_at_once_names_the_choices() -> None:
     (problem,) = Schema({"anyOf": [{"type": "string"}, {"type": "null"}]}).problems(5)
 
-    assert problem.message == "5 is not valid under any of the given schemas"
-    assert problem.expected == 'anyOf [{"type": "string"}, {"type": "null"}]'
+    assert problem.message == "5 is none of what may stand here"
+    assert problem.expected == "string or null"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        ({"minItems": 1}, [], "at least 1 element"),
+        ({"minItems": 2}, [], "at least 2 elements"),
+        ({"minLength": 1}, "", "at least 1 character"),
+        ({"maxProperties": 1}, {"a": 1, "b": 1}, "at most 1 key"),
+        ({"exclusiveMinimum": 0}, 0, "more than 0"),
+        ({"minimum": 0.5}, 0, "at least 0.5"),
+        ({"maximum": 600}, 601, "at most 600"),
+        ({"pattern": "^/"}, "a", "a path that begins with a slash"),
+        ({"pattern": "^x$"}, "a", "text that matches ^x$"),
+        (
+            {"anyOf": [{"const": "max"}, {"type": "number", "exclusiveMinimum": 0}]},
+            [],
+            '"max" or number more than 0',
+        ),
+        (
+            {"anyOf": [{"type": "object", "required": ["tone"]}, {"type": "null"}]},
+            5,
+            "object with tone or null",
+        ),
+    ],
+)
+def test_what_is_expected_is_said_in_words(schema: dict[str, Any], value: object, expected: str) -> None:
+    (problem,) = Schema(schema).problems(value)
+    assert problem.expected == expected
+
+
+@pytest.mark.parametrize("name", ["scenario", "model", "dialect"])
+def test_the_patterns_of_what_people_write_have_words(name: str) -> None:
+    for pattern in re.findall(r'"pattern": ("[^"]+")', json.dumps(bundled_schema(name).schema)):
+        assert "text that matches" not in _expectation("pattern", json.loads(pattern))
+
+
+def test_nothing_is_null_as_in_json() -> None:
+    assert Schema({"type": "object"}).problems(None)[0].message == "null is not of type 'object'"
 
 
 def test_a_long_value_is_cut_out_of_the_message() -> None:

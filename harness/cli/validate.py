@@ -24,6 +24,8 @@ from harness.recording import read_recording
 from harness.report import load_baseline
 from harness.scenario import plan_intents
 
+_WHAT = "a scenario, model script, dialect or baseline (YAML), or a cassette (.jsonl)"
+
 
 def run(options: argparse.Namespace) -> int:
     """Checks each file by what it is; exits 2 where one is broken."""
@@ -66,6 +68,8 @@ def _check(path: Path) -> str:
         article = "an" if cassette.header.provenance[0] in "aeiou" else "a"
         return f"{article} {cassette.header.provenance} cassette of {cassette.header.dialect}: {count}"
     value = read_document(path).value
+    if value is None:
+        raise FileFault(str(path), "an empty file", expected=_WHAT)
     if is_scenario(value):
         scenario = checked_scenario(path)
         return f"a scenario with {len(plan_intents(scenario).intents)} turn(s)"
@@ -85,5 +89,5 @@ def _check(path: Path) -> str:
     raise FileFault(
         str(path),
         "not a file of the harness",
-        expected="a scenario, model script, dialect or baseline (YAML), or a cassette (.jsonl)",
+        expected=_WHAT,
     )

@@ -23,8 +23,11 @@ AT_ONCE = "max"
 
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s)?")
 _LONGEST = 600.0
+_SLOWEST, _FASTEST = 0.001, 1000.0
+"""Slower a word takes minutes; faster is at once."""
 _WORD = re.compile(r"\{(\w+)\}")
 _PUT_IN = ("said", "result")
+_CONDITIONS = ("when", "times")
 _STOCK = Path(__file__).with_name("stock.yaml")
 
 
@@ -68,8 +71,10 @@ def load_model_script(path: Path, dialects: Iterable[Dialect] = ()) -> ModelScri
     The events it names are those of the bundled dialects, and of `dialects`.
     """
     document = read_document(path, ModelScriptFault)
+    reader = _Reader(document, path.parent, tuple(dialects))
+    reader.say_plainly()
     check_document(document, bundled_schema("model"), ModelScriptFault)
-    return _Reader(document, path.parent, tuple(dialects)).script()
+    return reader.script()
 
 
 def stock_script() -> ModelScript:
@@ -99,8 +104,8 @@ def read_speed(text: str) -> float | None:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"a factor above 0, or {AT_ONCE}")
+    if not _SLOWEST <= value <= _FASTEST:
+        raise ValueError(f"a factor from {_SLOWEST:g} to {_FASTEST:g}, or {AT_ONCE}")
     return value
 
 
@@ -113,6 +118,25 @@ class _Reader:
     def fail(self, pointer: str, problem: str, expected: str | None = None) -> NoReturn:
         line = self.document.line(pointer)
         raise ModelScriptFault(self.document.path, problem, line=line, pointer=pointer, expected=expected)
+
+    def say_plainly(self) -> None:
+        """Refuses first what the schema could only say in its own language."""
+        raw = self.document.value if isinstance(self.document.value, dict) else {}
+        if "speed" in raw:
+            self._speed(str(raw["speed"]))
+        if "latency" in raw:
+            self._seconds(raw["latency"], "/latency")
+        delays = raw.get("delays")
+        for type_, wait in delays.items() if isinstance(delays, dict) else ():
+            self._seconds(wait, f"/delays/{type_}")
+        answers = raw.get("answers")
+        for number, entry in enumerate(answers if isinstance(answers, list) else ()):
+            condition = next((key for key in _CONDITIONS if isinstance(entry, dict) and key in entry), None)
+            beside = [key for key in entry if key not in _CONDITIONS] if condition else []
+            if beside and "answer" not in entry:
+                problem = f"`{beside[0]}` stands beside `{condition}`"
+                expected = f"beside `{condition}` the words stand under `answer`: {{{beside[0]}: …}}"
+                self.fail(f"/answers/{number}", problem, expected)
 
     def script(self) -> ModelScript:
         raw = self.document.value

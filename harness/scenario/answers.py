@@ -73,14 +73,19 @@ class AnswerReader:
         if not path.is_relative_to(self.folder.resolve()):
             self._fail(at, f"{name!r} is outside the scenario's folder", "a file beside the scenario")
         try:
-            with wave.open(io.BytesIO(path.read_bytes())) as wav:
+            data = path.read_bytes()
+            if not data:
+                self._fail(at, f"{name!r} is an empty file", f"WAV, {RATE} Hz, mono, 16 bit")
+            with wave.open(io.BytesIO(data)) as wav:
                 if (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) != (RATE, 1, 2):
                     found = f"{wav.getframerate()} Hz, {wav.getnchannels()} ch, {8 * wav.getsampwidth()} bit"
                     self._fail(at, f"{name!r} has {found}", f"{RATE} Hz, 1 channel, 16 bit")
                 if wav.getnframes() > MAX_AUDIO_SECONDS * RATE:
                     self._fail(at, f"{name!r} is longer than {MAX_AUDIO_SECONDS} s")
                 pcm = wav.readframes(wav.getnframes())
-                if not pcm or len(pcm) != 2 * wav.getnframes():
+                if not pcm and not wav.getnframes():
+                    self._fail(at, f"{name!r} holds no audio", "some sound, be it silence")
+                if len(pcm) != 2 * wav.getnframes():
                     whole = 2 * wav.getnframes()
                     self._fail(at, f"{name!r} holds {len(pcm)} bytes of audio, its header says {whole}")
                 return Audio(name, pcm)
@@ -89,7 +94,8 @@ class AnswerReader:
                 at, f"{name!r} cannot be read: {error.strerror or error}", "a WAV file beside the scenario"
             )
         except (wave.Error, EOFError) as error:
-            self._fail(at, f"{name!r} is no WAV file: {error}", f"WAV, {RATE} Hz, mono, 16 bit")
+            why = str(error) or "it breaks off"
+            self._fail(at, f"{name!r} is no WAV file: {why}", f"WAV, {RATE} Hz, mono, 16 bit")
 
     def _fail(self, pointer: str, problem: str, expected: str | None = None) -> NoReturn:
         raise ScenarioFault(

@@ -628,7 +628,7 @@ def test_every_option_is_in_the_document(capsys: pytest.CaptureFixture[str]) -> 
         (("--model", "a.jsonl"), "is a cassette and no script"),
         (("--model", "--fault", "blow-up"), "there is no fault 'blow-up'"),
         (("--model", "--fault", "close:kode=1"), "has no parameter 'kode'"),
-        (("--model", "--speed", "0"), "a factor above 0, or max"),
+        (("--model", "--speed", "0"), "a factor from 0.001 to 1000, or max"),
         (("--model", "--latency", "soon"), "such as 200ms or 1.5s"),
         (("--model", "--delay", "response.done"), "response.created=1.5s"),
         (("--model", "--delay", "response.done=soon"), "such as 200ms or 1.5s"),

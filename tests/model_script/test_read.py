@@ -70,7 +70,7 @@ def test_the_schema_has_the_answers_of_scenario_files() -> None:
         ("answer: []", 1, "/", "'answer' was unexpected"),
         ("answers: []", 2, "/answers", "[]"),
         ("answers:\n  - text: a\n    colour: red", 3, "/answers/0", "'colour' was unexpected"),
-        ("answers:\n  - text: a\n  - when: a\n    text: b", 4, "/answers/1", "'answer' is a required"),
+        ("answers:\n  - text: a\n  - when: a\n    text: b", 4, "/answers/1", "`text` stands beside `when`"),
         ("answers:\n  - {when: {word: a}, answer: {text: b}}", 3, "/answers/0/when", "'word' was unexpected"),
         ("answers:\n  - {when: /(/, answer: {text: b}}", 3, "/answers/0/when", "no regular expression"),
         ("answers:\n  - {call: {name: a, arguments: '{}'}}", 3, "/answers/0/call/arguments", "not of type"),
@@ -114,6 +114,27 @@ def test_the_stock_script_answers_whatever_is_asked() -> None:
     assert any(entry.when is None for entry in stock_script().entries)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("latency: 5 minutes", "a time from 0 to 600 s, such as 200ms or 1.5s"),
+        ("latency: -1", "a time from 0 to 600 s, such as 200ms or 1.5s"),
+        ("delays: {response.done: [1]}", "a time from 0 to 600 s, such as 200ms or 1.5s"),
+        ("speed: 0", "a factor from 0.001 to 1000, or max"),
+        ("answers: [{times: 1, text: b}]", "beside `times` the words stand under `answer`: {text: …}"),
+    ],
+)
+def test_what_is_expected_is_said_as_on_the_command_line(tmp_path: Path, text: str, expected: str) -> None:
+    assert fault(tmp_path, text).expected == expected
+
+
+@pytest.mark.parametrize("text", ["", "# nothing"])
+def test_an_empty_script_is_said_to_be_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "empty.yaml").write_text(text)
+    with pytest.raises(ModelScriptFault, match="an empty file"):
+        load_model_script(tmp_path / "empty.yaml")
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("200ms", 0.2), ("1.5s", 1.5), ("2", 2.0), ("0", 0.0)])
 def test_times_are_read_as_people_write_them(text: str, seconds: float) -> None:
     assert read_seconds(text) == pytest.approx(seconds)
@@ -125,8 +146,8 @@ def test_other_times_are_refused(text: str) -> None:
         read_seconds(text)
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "fast", "inf", "nan", ""])
+@pytest.mark.parametrize("text", ["0", "-1", "fast", "inf", "nan", "", "1e-300", "1e300"])
 def test_speeds_are_factors_or_max(text: str) -> None:
     assert (read_speed("max"), read_speed("0.5")) == (None, 0.5)
-    with pytest.raises(ValueError, match="above 0, or max"):
+    with pytest.raises(ValueError, match=r"from 0\.001 to 1000, or max"):
         read_speed(text)
