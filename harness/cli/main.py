@@ -46,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("realtime-harness: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 2
+    except BrokenPipeError:  # what is still buffered must not be written as Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(vars(options).get("read_no_more", 2))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         complain(f"{where}{error.strerror or error}")
@@ -83,7 +84,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "check", help="judge implementations against replayed sessions, and write the report"
+        "check",
+        help="judge implementations against replayed sessions, and write the report",
+        epilog="Exit codes: 0 as the baseline says, 1 a failure it does not name or one it names in vain, "
+        "2 usage, a broken file, or a harness-error.",
     )
     parser.add_argument(
         "-i",
@@ -143,7 +147,11 @@ def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("record", help="play a scenario against a server and write the cassette")
+    parser = commands.add_parser(
+        "record",
+        help="play a scenario against a server and write the cassette",
+        epilog="Exit codes: 0 recorded, 2 usage, a broken file, or a server that did something else.",
+    )
     parser.add_argument("scenario", help="a bundled name or a file")
     parser.add_argument(
         "--url", required=True, help="the whole URL, with api-version and deployment or model"
@@ -184,7 +192,9 @@ def _import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def _construct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "construct", help="make the cassettes of the scenarios from the dialect tables, without a server"
+        "construct",
+        help="make the cassettes of the scenarios from the dialect tables, without a server",
+        epilog="Exit codes: 0 made, 1 with --check: one differs, 2 usage, or a broken file.",
     )
     parser.add_argument("-s", "--scenario", action="append", metavar="NAME", help="default: all bundled")
     parser.add_argument("-d", "--dialect", action="append", metavar="NAME", help="default: all")
@@ -200,7 +210,8 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "serve",
         help="serve any client on this machine: scripted answers of a model, or a cassette",
         description="Serves on 127.0.0.1 and shows each message, and each refusal in full. Ctrl-C ends it.",
-        epilog="Exit codes: 0 ended by Ctrl-C, 2 usage, a file that cannot be read, or a port in use.",
+        epilog="Exit codes: 0 ended by Ctrl-C, or its output is read no more; 2 usage, a file that cannot be "
+        "read, or a port in use.",
     )
     parser.add_argument(
         "cassettes", nargs="*", type=Path, metavar="CASSETTE", help="one a connection, then the first again"
@@ -237,12 +248,14 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "-o", "--output", dest="log", type=Path, metavar="LOG.jsonl", help="a cassette of each connection"
     )
     parser.add_argument("--force", action="store_true", help="replace existing cassettes")
-    parser.set_defaults(module="serve")
+    parser.set_defaults(module="serve", read_no_more=0)
 
 
 def _translate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "translate", help="write a cassette in another dialect, and say what that lost"
+        "translate",
+        help="write a cassette in another dialect, and say what that lost",
+        epilog="Exit codes: 0 written, 1 with --strict: something was lost, 2 usage, or a broken file.",
     )
     parser.add_argument("cassette", type=Path, metavar="CASSETTE")
     parser.add_argument("--to", required=True, metavar="DIALECT", help="the dialect to write")
@@ -257,7 +270,9 @@ def _translate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _validate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "validate", help="check scenarios, model scripts, cassettes, dialects and baselines"
+        "validate",
+        help="check scenarios, model scripts, cassettes, dialects and baselines",
+        epilog="Exit codes: 0 all are right, 2 one is broken.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.set_defaults(module="validate")
@@ -268,7 +283,7 @@ def _lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "lint",
         help="judge captured logs against a dialect, without a server",
         description="Judges cassettes, JSON Lines with a direction, HAR files and YAML recordings.",
-        epilog="Exits 0 where nothing fails, 1 where something does (a line that cannot be read is a "
+        epilog="Exit codes: 0 where nothing fails, 1 where something does (a line that cannot be read is a "
         "failure, and the rest is judged), 2 where a file as a whole is none or no dialect is named.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -280,7 +295,9 @@ def _lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _dialects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "dialects", help="show what each api-version accepts and emits, and how that is known"
+        "dialects",
+        help="show what each api-version accepts and emits, and how that is known",
+        epilog="Exit codes: 0 shown, 2 usage, or a broken file.",
     )
     parser.add_argument(
         "name",
@@ -300,7 +317,11 @@ def _dialects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("diff", help="compare two cassettes or captured logs, lane by lane")
+    parser = commands.add_parser(
+        "diff",
+        help="compare two cassettes or captured logs, lane by lane",
+        epilog="Exit codes: 0 the same, 1 they differ, 2 usage, or a file that cannot be read.",
+    )
     parser.add_argument("a", type=Path, metavar="A", help="a cassette, or a log in any format we read")
     parser.add_argument("b", type=Path, metavar="B", help="the other one")
     parser.add_argument("--format", choices=("text", "json", "html"), default="text", help="default: text")
@@ -323,7 +344,9 @@ def _diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _driver_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
-        "driver-test", help="test a driver alone: does it speak the driver protocol?"
+        "driver-test",
+        help="test a driver alone: does it speak the driver protocol?",
+        epilog="Exit codes: 0 it does, 1 it does not, 2 usage, or it cannot be run.",
     )
     parser.add_argument("implementation", help="as for check; your own: cmd:COMMAND")
     parser.add_argument("-d", "--dialect", metavar="NAME", help="default: each in turn")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
+from harness.checks.refusals import refusal_finding
 from harness.cli.crossing_text import shown
-from harness.dialects import Acceptance, Dialect
+from harness.dialects import Acceptance, Dialect, Refusal
 from harness.dialects.model import DEPLOYMENT
 from harness.findings import Basis, Finding, Severity
 from harness.service import Entry, Handshake
@@ -24,7 +26,14 @@ _STATES: Mapping[str, tuple[str, str]] = {
         "100 ms of audio or more since the last commit",
         "append the audio first; with turn_detection the service commits by itself, so send no commit",
     ),
-    "invalid_json": ("one JSON object in each frame", "send the event as JSON text, the whole of it at once"),
+    "invalid_audio": (
+        "base64 of the bytes of the audio",
+        "encode the audio as base64: no data: URL, no hex, no spaces",
+    ),
+    "invalid_json": (
+        "one JSON object in each text frame",
+        "send the event as JSON text, the whole of it at once, in a text frame and no binary one",
+    ),
     "invalid_event": ("an object with a type", 'give it a "type", such as "response.create"'),
     "delete_unknown_item": ("an id the service told of", "take it from conversation.item.added"),
     "retrieve_unknown_item": ("an id the service told of", "take it from conversation.item.added"),
@@ -39,12 +48,29 @@ _STATES: Mapping[str, tuple[str, str]] = {
     ),
     "voice_after_audio": ("the voice as it is", "choose the voice before the first answer is spoken"),
     "previous_item_unknown": ("an id the service told of, or none", "leave previous_item_id away to append"),
+    "turn_detection_unsupported": (
+        "turn_detection null",
+        "end the turns with input_audio_buffer.commit, or choose another model for the transcription",
+    ),
+    "wrong_session_kind_realtime": (
+        "session.type transcription",
+        "open the connection without intent=transcription for a session that answers",
+    ),
     "wrong_session_kind": (
         "session.type realtime",
         "open the connection with intent=transcription for a session that only hears",
     ),
 }
 """By the name of the error in the catalogue: what was expected, and how to mend it."""
+
+
+def event_finding(dialect: Dialect, refusal: Refusal, *, at: int, first: bool, lenient: bool) -> Finding:
+    """An event that the tables refuse; a list of all names that there are is said once."""
+    finding = refusal_finding(dialect, refusal, at=at, first=first, lenient=lenient)
+    if refusal.path != "type" or finding.expected != refusal.expected:
+        return finding
+    message = finding.message.replace(str(refusal.expected), "…")
+    return replace(finding, message=message, mend="send one of those")
 
 
 def state_finding(dialect: Dialect, entry: Entry) -> Finding:
@@ -68,27 +94,37 @@ def state_finding(dialect: Dialect, entry: Entry) -> Finding:
     )
 
 
-def handshake_reason(dialect: Dialect, handshake: Handshake) -> tuple[str, str, str | None]:
-    """Why a handshake was refused, what was expected instead, and how that is known."""
+def handshake_reason(dialect: Dialect, handshake: Handshake, origin: str) -> tuple[str, str, str | None]:
+    """Why a handshake was refused, what was expected instead of it at `origin`, and how that is known."""
     rules, sent = dialect.handshake, dict(handshake.query)
+    right = origin + right_url(dialect, sent)
     if handshake.refusal == "wrong_path":
-        return "wrong path", right_url(dialect, sent), None
+        return "wrong path", right, None
     for rule in rules.query:
         refused = rule.acceptance is Acceptance.REFUSED and rule.name in sent
         evidence = f"{rule.fact.evidence}: {rule.fact.source}"
         if refused:
-            return f"{rule.name} has no place on {rules.path}", right_url(dialect, sent), evidence
+            return f"{rule.name} has no place on {rules.path}", right, evidence
         if handshake.refusal == "wrong_key":
             continue
         if rule.missing_from(sent):
-            return f"{rule.name} is missing", right_url(dialect, sent), evidence
+            return f"{rule.name} is missing", right, evidence
         if rule.name in sent and not rule.takes(sent[rule.name]):
             why = f"{rule.name} is {shown(sent[rule.name])}, not {rule.value}"
-            return why, right_url(dialect, sent), evidence
+            return why, right, evidence
     if handshake.refusal == "wrong_key":
         # Commas: a word that follows `bearer` is taken for a key, and redacted.
-        return "wrong key", f"the key that is shown at the start, as {', '.join(rules.auth)}", None
-    return (handshake.refusal or "").replace("_", " "), right_url(dialect, sent), None
+        expected = f"{right}, and the key that is shown at the start, as {', '.join(rules.auth)}"
+        return "wrong key" if _has_key(handshake) else "no key", expected, None
+    return (handshake.refusal or "").replace("_", " "), right, None
+
+
+def _has_key(handshake: Handshake) -> bool:
+    """Whether any key came with it, be it in a place where the service looks."""
+    headers = any(handshake.header(name) is not None for name in ("api-key", "authorization"))
+    return (
+        headers or "api-key" in dict(handshake.query) or any("key" in one for one in handshake.subprotocols)
+    )
 
 
 def right_url(dialect: Dialect, sent: Mapping[str, str]) -> str:

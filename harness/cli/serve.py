@@ -45,6 +45,7 @@ async def show(serving: Serving, screen: Screen, *, from_variable: bool) -> None
     story = Story(serving, screen.put)
 
     def ready(server: RealtimeServer) -> None:
+        story.origin = server.origin.replace("http://", "ws://")
         for line in start_lines(serving, server.origin, _what(serving), from_variable=from_variable):
             screen.put(line, as_is=True)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from harness.checks.refusals import refusal_finding
 from harness.cli.crossing_text import (
     STREAMS,
     arrow,
@@ -19,7 +18,7 @@ from harness.cli.crossing_text import (
     stream_of,
     streamed,
 )
-from harness.cli.refusal_text import handshake_reason, state_finding
+from harness.cli.refusal_text import event_finding, handshake_reason, state_finding
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
@@ -79,9 +78,11 @@ def _python(query: dict[str, str], origin: str, base: str, key: str) -> Iterator
     more = "" if "intent" not in query else f', extra_query={{"intent": "{query["intent"]}"}}'
     if "api-version" not in query:
         model, where = query.get("model", ""), "client.realtime"
+        yield "from openai import AsyncOpenAI"
         yield f'client = AsyncOpenAI(base_url="{base}", api_key={key})'
     elif "deployment" in query:
         model, where = query["deployment"], "client.beta.realtime"
+        yield "from openai import AsyncAzureOpenAI"
         yield f'client = AsyncAzureOpenAI(azure_endpoint="{origin}", api_version="{query["api-version"]}",'
         yield f'    websocket_base_url="{base.replace("http://", "ws://")}", api_key={key})'
     else:
@@ -123,6 +124,8 @@ class Story:
         self._dialect = serving.dialect
         self._put = put
         self._replays = bool(serving.cassettes)
+        self.origin = ""
+        """Where the server listens, once it does: `ws://127.0.0.1:PORT`."""
         self._rows: dict[int, dict[str, _Row]] = {}
         """By connection: rows that go on, by their stream."""
 
@@ -162,7 +165,7 @@ class Story:
     def _turned_away(self, handshake: Handshake) -> None:
         expected = evidence = None
         if handshake.refusal is not None:
-            why, expected, evidence = handshake_reason(self._dialect, handshake)
+            why, expected, evidence = handshake_reason(self._dialect, handshake, self.origin)
         else:
             why = "a fault" if handshake.fault else "no request for a WebSocket"
         line: Line = [("    ", ""), ("handshake refused  ", "bold red")]
@@ -222,9 +225,8 @@ class Story:
         yield line
         for number, refusal in enumerate(entry.refusals):
             passes = entry.fault is not None
-            finding = refusal_finding(
-                self._dialect, refusal, at=entry.number, first=number == 0, lenient=passes
-            )
+            first = number == 0
+            finding = event_finding(self._dialect, refusal, at=entry.number, first=first, lenient=passes)
             yield from _finding_lines(finding, "ACCEPTED" if passes else "REFUSED ")
         if entry.refused_by_state is not None:
             yield from _finding_lines(state_finding(self._dialect, entry))

@@ -30,11 +30,17 @@ _GLYPHS = {
 _SHOWN_CHANGES = 6
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leaves it to the command: rich would exit with 1, which says that a case failed."""
+        raise BrokenPipeError
+
+
 class Terminal:
     """Shows a run: progress while it goes, then the table and the findings."""
 
     def __init__(self, cases: int, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=False)
+        self.console = console or _Console(highlight=False, soft_wrap=False)
         self._cases = cases
         self._ended = 0
         self._progress: Progress | None = None
@@ -147,7 +153,7 @@ class Terminal:
 
 def show_report(lines: Iterable[str], console: Console | None = None) -> None:
     """Lines of plain text; those that begin at the margin are headings."""
-    console = console or Console(highlight=False)
+    console = console or _Console(highlight=False)
     for line in lines:
         heading = line and not line.startswith(" ")
         console.print(escape(line), style="bold" if heading else None, soft_wrap=True, emoji=False)
@@ -161,7 +167,7 @@ class Screen:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or _Console(highlight=False)
         self.clean: Callable[[str], str] = str
         """What takes secrets out of everything that is not put `as_is`."""
 

@@ -129,9 +129,9 @@ class Service(Sender):
         try:
             event = parse_event(frame)
         except MessageFault as fault:
-            shown = (frame if isinstance(frame, str) else repr(frame))[:MAX_SHOWN]
+            shown = frame if isinstance(frame, str) else f"{len(frame)} bytes: {frame[:MAX_SHOWN].hex(' ')}"
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
-            self.log(Side.CLIENT, None, raw=shown, refused_by_state=error)
+            self.log(Side.CLIENT, None, raw=shown[:MAX_SHOWN], refused_by_state=error)
             self.refuse(Refused(error, fault.problem), {"event_id": fault.event_id})
             return
         judged = judge_client_event(self.dialect, event)

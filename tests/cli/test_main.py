@@ -315,6 +315,35 @@ def test_help_names_every_command_and_the_exit_codes(tmp_path: Path) -> None:
         assert name in done.stdout
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "check",
+        "record",
+        "import",
+        "construct",
+        "serve",
+        "translate",
+        "validate",
+        "dialects",
+        "lint",
+        "diff",
+        "driver-test",
+    ],
+)
+def test_the_help_of_each_command_has_its_exit_codes(tmp_path: Path, name: str) -> None:
+    assert "Exit codes: 0 " in command(name, "--help", cwd=tmp_path).stdout
+
+
+def test_output_that_is_read_no_more_is_not_said_to_be_a_failure() -> None:
+    command_ = [sys.executable, "-m", "harness", "dialects"]
+    with subprocess.Popen(command_, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.stderr is not None
+        assert (running.stderr.read(), running.wait(timeout=30)) == ("", 2)
+
+
 def test_an_expected_event_that_no_dialect_has_is_named_with_the_nearest(tmp_path: Path) -> None:
     text = (scenarios_folder() / "text-modality.yaml").read_text("utf-8")
     (tmp_path / "mine.yaml").write_text(

@@ -21,14 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import AsyncAzureOpenAI, AsyncOpenAI
+from openai import AsyncOpenAI
 from rich.console import Console
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+import harness.service
 from harness.bundled import cassettes_folder
 from harness.cassette import load_cassette
 from harness.cli.main import build_parser, main
+from harness.cli.refusal_text import _STATES
 from harness.cli.serve import serving_of, show
 from harness.cli.terminal import Screen
 from harness.exceptions import UsageFault
@@ -229,7 +231,7 @@ def python_of(start: str) -> str:
 )
 async def test_the_python_that_is_shown_connects(arguments: tuple[str, ...]) -> None:
     async with served(*arguments) as running:
-        names: dict[str, Any] = {"AsyncOpenAI": AsyncOpenAI, "AsyncAzureOpenAI": AsyncAzureOpenAI}
+        names: dict[str, Any] = {}
         exec(python_of(running.said), names)
         assert (await names["first"]()).type == "session.created"
 
@@ -306,7 +308,7 @@ async def test_pace_and_faults_are_shown_at_the_start_and_the_stock_model_by_its
             "azure-v1",
             "model=a&api-version=2025-04-01-preview",
             "HTTP 401, api-version has no place on /openai/v1/realtime",
-            "expected  /openai/v1/realtime?model=",
+            "/openai/v1/realtime?model=",
         ),
         (
             "azure-2025-04-01-preview",
@@ -354,7 +356,39 @@ async def test_a_refused_handshake_is_shown_with_what_was_expected() -> None:
     assert "another-key" not in running.said
     assert "HTTP 401, wrong key" in running.said
     assert "the key that is shown at the start, as api-key-header, api-key-query, bearer\n" in running.said
-    assert "expected  /openai/v1/realtime?model=gpt-realtime" in running.said
+    assert running.said.count(f"expected  {running.url}") == 2
+
+
+async def test_a_handshake_without_a_key_is_told_from_one_with_another_key() -> None:
+    async with served("--model") as running:
+        with pytest.raises(InvalidStatus):
+            async with running.dial(additional_headers={}):
+                pass
+        await running.until("HTTP 401, no key")
+
+
+async def test_what_is_no_event_and_what_no_dialect_knows_is_told_once_and_with_the_mend() -> None:
+    async with served("--model") as running:
+        async with running.dial() as websocket:
+            await say(websocket, {"type": "input_audio_buffer.append", "audio": "???"}, {"type": "foo.bar"})
+            await websocket.send(b"\x00\xff")
+            for _ in range(3):
+                await hear_until(websocket, "error")
+        said = await running.until("closed")
+    assert "expected  base64 of the bytes of the audio" in said
+    assert "mend      encode the audio as base64" in said
+    assert "(no event)  “2 bytes: 00 ff”" in said
+    assert "in a text frame and no binary one" in said
+    shown = said[said.index("REFUSED  type") :]
+    assert shown[: shown.index("evidence")].count("'conversation.item.truncate'") == 1
+    assert "mend      send one of those" in shown
+
+
+def test_whatever_the_state_forbids_has_its_own_words() -> None:
+    folder = Path(harness.service.__file__).parent
+    source = "".join(path.read_text("utf-8") for path in folder.rglob("*.py"))
+    names = set(re.findall(r'Refused\(\s*"(\w+)"', source)) - {"invalid_type"}
+    assert names <= set(_STATES)
 
 
 async def test_faults_of_the_script_and_of_the_command_line_strike_and_are_shown(tmp_path: Path) -> None:
@@ -683,6 +717,15 @@ async def test_a_real_process_serves_and_ends_cleanly_on_ctrl_c(tmp_path: Path) 
     assert (process.returncode, err) == (0, "")
     assert "closed by the server, 1001" in out
     assert load_cassette(tmp_path / "log.jsonl").close.by == "server"
+
+
+def test_it_ends_when_nobody_reads_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness", "serve", "--model", "-o", str(tmp_path / "log.jsonl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert (process.stderr.read(), process.wait(timeout=30)) == ("", 0)
 
 
 def test_a_process_in_the_background_of_a_script_ends_when_it_is_told_to() -> None:
