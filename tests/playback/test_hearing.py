@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.audio import encoded
 from harness.playback.hearing import Hearing
-from harness.recording import Loudness, Turn
+from harness.recording import Loudness, Onset, Turn
 from harness.recording.hearing import Hearing as RecordedHearing
 from harness.recording.model import Line
 from harness.service.speech import EnergyDetector, Mark
@@ -127,6 +127,41 @@ def test_the_client_may_be_silent_first_as_long_as_it_likes() -> None:
     assert [on for on, _ in early] == [on for on, _ in MARKS]
     assert early[0] == (True, 0), "a turn begins with the audio at the earliest"
     assert early[1] == (False, 2300)
+
+
+def test_sound_after_quiet_begins_where_two_frames_are_loud_and_no_sooner() -> None:
+    onset = Onset(after_quiet=True)
+    loud = [
+        True,
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
+    found = [onset.take(heard, number * 20.0) for number, heard in enumerate(loud)]
+    assert found == [None] * 14 + [13 * 20.0]
+
+
+def test_a_longer_silence_between_two_turns_moves_the_second() -> None:
+    sound = RECORDED[: len(silence(3000))] + silence(2500) + RECORDED[len(silence(3000)) :]
+    moved = [(on, ms + 2500 * (number > 1)) for number, (on, ms) in enumerate(MARKS)]
+    assert hear(Hearing(turns()), sound) == moved
+
+
+def test_turns_that_are_silent_in_the_recording_keep_their_times() -> None:
+    marks = ((True, 1000), (False, 2000), (True, 4000), (False, 5000), (True, 7000), (False, 8000))
+    nothing = silence(9000)
+    assert hear(Hearing(turns(nothing, marks)), nothing) == list(marks)
 
 
 def test_a_client_that_cuts_a_tenth_is_heard_out() -> None:

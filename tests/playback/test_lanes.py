@@ -286,6 +286,28 @@ def test_an_error_that_did_not_name_the_clients_event_does_not_now() -> None:
     assert error["error"]["event_id"] is None
 
 
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("invalid_value", True),  # the catalogue: `client`
+        ("invalid_json", False),  # the catalogue: `null`
+        ("item_too_odd", True),  # not in the catalogue
+    ],
+)
+def test_where_the_recorded_client_gave_no_id_the_catalogue_says_whether_an_error_names_it(
+    code: str, named: bool
+) -> None:
+    odd = {**REFUSED, "code": code}
+    found = with_after(
+        cassette(GA, "text-turn"),
+        "session.updated",
+        (Side.CLIENT, user_item("Odd.")),
+        (Side.SERVER, {"type": "error", "event_id": "event_1", "error": odd}),
+    )
+    (error,) = replay(GA, found).ask({**user_item("Odd."), "event_id": "mine"})
+    assert error["error"] == {**odd, "event_id": "mine" if named else None}
+
+
 def test_what_was_refused_is_no_item_to_wait_for() -> None:
     (answer,) = read_recording(refusing(), bundled_dialect(GA)).answers
     assert answer.barrier.user_items == 1
@@ -315,6 +337,19 @@ def test_a_recorded_end_comes_when_all_before_it_was_said() -> None:
     session.say()
     assert session.service.ending is None
     session.respond()
+    assert session.service.ending == Ending(1001, "going away")
+
+
+def test_an_end_waits_for_what_was_said_before_it_and_for_nobody_to_ask() -> None:
+    whole = with_after(cassette(GA, "text-turn"), "response.done", (Side.CLIENT, user_item("And?")))
+    session = replay(GA, replace(whole, close=Close("server", 1001, "going away")))
+    configure(session, "text-turn")
+    session.say()
+    session.respond()
+    assert session.service.ending is None
+    (waiting,) = session.service.exchange.unplayed
+    assert (str(waiting), waiting.holds) == ("1 item(s) of the user", "close 1001")
+    session.say("And?")
     assert session.service.ending == Ending(1001, "going away")
 
 
