@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 from harness.bundled import cassettes_folder
-from harness.cassette import load_cassette
+from harness.cassette import Cassette, load_cassette
 from harness.dialects import bundled_dialect
 from harness.playback import Playback
 from harness.service import Service
@@ -27,9 +28,13 @@ def bundled(dialect: str) -> str:
     )
 
 
+@cache
+def audio_turn(dialect: str) -> Cassette:
+    return load_cassette(cassettes_folder() / bundled(dialect) / "audio-turn.jsonl")
+
+
 def recorded(dialect: str) -> Playback:
-    cassette = load_cassette(cassettes_folder() / bundled(dialect) / "audio-turn.jsonl")
-    return Playback(bundled_dialect(dialect), cassette, seed=3, unix_time=NOW)
+    return Playback(bundled_dialect(dialect), audio_turn(dialect), seed=3, unix_time=NOW)
 
 
 def opened(dialect: str, *, played: bool) -> Service:
@@ -58,22 +63,31 @@ def said(service: Service, most: int = 10_000) -> str:
 QUIET = [json.dumps(event) for event in (user_item("Hello?"), {"type": "response.create"})]
 
 
-def quiet_session(dialect: str, *, played: bool) -> list[str]:
+@cache
+def quiet_session(dialect: str, *, played: bool) -> tuple[str, ...]:
+    """What a session hears when nobody else is there; ask for it before the first assault."""
     service = opened(dialect, played=played)
     heard = [said(service)]
     for frame in QUIET:
         service.receive(frame)
         heard.append(said(service))
-    return heard
+    return tuple(heard)
 
 
-def assaulted(dialect: str, dice: Dice, *, played: bool) -> None:
-    """One session is thrown at; another of the same dialect and cassette goes on beside it."""
+def assaulted(dialect: str, dice: Dice, *, played: bool) -> set[str | bytes]:
+    """One session is thrown at; another of the same dialect and cassette goes on beside it.
+
+    Gives the frames that were thrown.
+    """
+    expected = quiet_session(dialect, played=played)
     events = valid_events(bundled_dialect(dialect))
     victim, quiet = opened(dialect, played=played), opened(dialect, played=played)
     heard = [said(quiet)]
+    thrown: set[str | bytes] = set()
     for number in range(FRAMES_EACH):
-        victim.receive(hostile_frame(dice, events))
+        frame = hostile_frame(dice, events)
+        thrown.add(frame)
+        victim.receive(frame)
         said(victim, dice(4))
         if number % 10 == 4:
             quiet.receive(QUIET[number // 10])
@@ -81,4 +95,5 @@ def assaulted(dialect: str, dice: Dice, *, played: bool) -> None:
         if dice(8) == 0:
             victim.advance(victim.t + dice(40))
     said(victim)
-    assert heard == quiet_session(dialect, played=played), "another session was affected"
+    assert tuple(heard) == expected, "another session was affected"
+    return thrown
