@@ -207,7 +207,7 @@ class Client(RuleBasedStateMachine):
             assert self.service.ending is not None, "a session lasts for ever"
 
     @rule(really=st.sampled_from([False] * 39 + [True]))
-    def close(self, really: bool) -> None:
+    def close(self, really: bool = True) -> None:
         if really and "session.close" in self.dialect.client.events and self.service.ending is None:
             self.send({"type": "session.close"})
             self.read()
@@ -267,6 +267,16 @@ class Client(RuleBasedStateMachine):
         self.speak(SPEECH[:PIECE])
         self.read()
 
+    @rule(answers=st.booleans())
+    def speak_where_that_leads_to_nothing(self, answers: bool) -> None:
+        """The service is told not to answer by itself, or not to be interrupted."""
+        if answers:
+            self.detect({"type": "server_vad", "create_response": False})
+            self.speak_a_whole_turn_and_listen()
+        else:
+            self.detect({"type": "server_vad", "interrupt_response": False})
+            self.interrupt_an_answer(6)
+
     @rule()
     def append_what_is_no_audio(self) -> None:
         self.send({"type": "input_audio_buffer.append", "audio": "?"}, refused="invalid_audio")
@@ -280,9 +290,13 @@ class Client(RuleBasedStateMachine):
     def clear(self) -> None:
         self.send({"type": "input_audio_buffer.clear"})
 
-    @rule(size=st.integers(1, 8000).map(lambda n: n * 2), then=places)
-    def speak_and_commit(self, size: int, then: int) -> None:
+    @rule(size=st.integers(1, 8000).map(lambda n: n * 6), telephone=st.booleans())
+    def speak_and_commit(self, size: int, telephone: bool) -> None:
         """By hand; then looks at what became of it."""
+        if telephone:
+            self.detect(None)
+            law: Json = {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}
+            self.update_to(law if self.nested else {"input_audio_format": "g711_ulaw"})
         self.speak(SPEECH[:size])
         self.commit()
         self.read()
@@ -342,12 +356,17 @@ class Client(RuleBasedStateMachine):
     def truncate(self, place: int, ms: int, index: int) -> None:
         self.cut(self.item(place), ms, index)
 
-    @rule(ms=st.sampled_from([0, 100, 10_000]), look=st.booleans())
-    def truncate_what_was_spoken(self, ms: int, look: bool) -> None:
+    @rule(ms=st.sampled_from([0, 100, 10_000]), amid=st.booleans())
+    def truncate_what_is_spoken(self, ms: int, amid: bool) -> None:
+        """`amid` an answer, or the last one; then asks what is left of it."""
+        if amid:
+            self.take_a_turn_and_listen_a_little(12)
         spoken = list(self.witness.conversation.audio_ms)
         if spoken:
             self.cut(spoken[-1], ms, 0)
-            self.send({"type": "conversation.item.retrieve", "item_id": spoken[-1]})
+            self.read()
+            if self.witness.conversation.settled(spoken[-1]):
+                self.send({"type": "conversation.item.retrieve", "item_id": spoken[-1]})
 
     def cut(self, item: str, ms: int, index: int) -> None:
         made = self.witness.conversation.audio_ms.get(item)
@@ -469,6 +488,7 @@ class Client(RuleBasedStateMachine):
             self.witness.finish()
             fault = next(iter(self.faults_by_lint()), None)
             assert fault is None, f"lint finds fault with the service: {fault}"
+            self.close()
         super().teardown()
 
     def faults_by_lint(self) -> Iterable[Finding]:

@@ -16,7 +16,7 @@ from harness.scenario import Call
 from tests.service.machine import client_of
 from tests.talk import BOTH, one, talk, types, user_item
 
-EXAMPLES = int(os.environ.get("REALTIME_HARNESS_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("REALTIME_HARNESS_EXAMPLES", "25"))
 SHRINKING = (Phase.shrink,) if "REALTIME_HARNESS_EXAMPLES" in os.environ else ()
 
 

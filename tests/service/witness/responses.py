@@ -69,7 +69,7 @@ class Responses:
         self._cut_next = False
         """The client cancelled an answer of which it was not told yet."""
         self._interrupted = False
-        """Speech began since an answer in the conversation was done."""
+        """Speech that may cut an answer short began since one in the conversation was done."""
         self._limits_due = 0
 
     @property
@@ -96,8 +96,9 @@ class Responses:
                 response.cut_by.add("client_cancelled")
             self._cut_next = not self.inside
 
-    def speech_began(self, *, cuts: bool) -> None:
-        self._interrupted = True
+    def speech_began(self, *, cuts: bool | None) -> None:
+        """Speech cuts the conversation's answer short; None: perhaps."""
+        self._interrupted = self._interrupted or cuts is not False
         for response in self.inside if cuts else ():
             response.cut_by.add("turn_detected")
 

@@ -101,7 +101,7 @@ class Witness:
         sure = self.settings.sure
         if stage == "speech_started":
             interrupts = self.settings.of_turns("interrupt_response") is not False
-            self.responses.speech_began(cuts=sure and interrupts)
+            self.responses.speech_began(cuts=interrupts if sure else None)
         elif stage == "committed":
             previous, last = event["previous_item_id"], order[-1] if order else None
             if self.responses.inside:  # nobody published whether the answer's own items count
