@@ -146,6 +146,8 @@ def _message(entry: Entry, why: str | None) -> Json:
     }
     if entry.origin is not None:
         message["origin"] = str(entry.origin)
+    if entry.fault is not None:
+        message["fault"] = entry.fault
     if why is not None:
         message["why"] = why
     if entry.connection > 1:
