@@ -62,7 +62,7 @@ class ScriptedModel(Service):
         self._said_new = False
         self._result = ""
         self._results: set[str] = set()
-        self._called: dict[object, str] = {}
+        self._called: dict[str, str] = {}
         """The tools that the model called, by call id: out of band they are in no conversation."""
 
     # What the client does.
@@ -95,8 +95,8 @@ class ScriptedModel(Service):
     def _tool_of(self, call_id: object) -> str:
         """The name of the tool that was called, by the model or in a history that the client put in."""
         calls = (item for item in self.conversation.items if item["type"] == "function_call")
-        told = {item.get("call_id"): str(item["name"]) for item in calls}
-        return (self._called | told).get(call_id, "")
+        told = {str(item.get("call_id")): str(item["name"]) for item in calls}
+        return (self._called | told).get(str(call_id), "")
 
     def _hearing(self) -> Iterator[str]:
         """What transcription says of each turn; where it is off, nobody asks."""

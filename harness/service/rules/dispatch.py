@@ -31,9 +31,11 @@ HANDLERS: dict[str, Callable[[Service, Json], None]] = {
 _NEEDED: dict[str, tuple[tuple[str, type], ...]] = {
     "session.update": (("session", dict),),
     "conversation.item.create": (("item", dict),),
-    "conversation.item.truncate": (("audio_end_ms", int), ("content_index", int)),
+    "conversation.item.retrieve": (("item_id", str),),
+    "conversation.item.delete": (("item_id", str),),
+    "conversation.item.truncate": (("item_id", str), ("audio_end_ms", int), ("content_index", int)),
 }
-"""What a rule cannot do without. The tables let an explicit null pass, as nobody has seen it refused."""
+"""What a rule cannot do without. The tables let pass what nobody has seen refused: a null, another type."""
 
 
 @rule(

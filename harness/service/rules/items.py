@@ -53,18 +53,22 @@ _SPOKEN = ("input_audio", "output_audio")
 )
 def create(service: Service, event: Json) -> None:
     given = event["item"]
-    item = {"id": given.get("id") or service.mint.mint("item"), "type": given["type"]}
+    wanted, after = given.get("id"), event.get("previous_item_id")
+    item = {
+        "id": wanted if isinstance(wanted, str) and wanted else service.mint.mint("item"),
+        "type": given["type"],
+    }
     if given["type"] != "function_call_output":
         item["status"] = "completed"
     item.update({key: value for key, value in given.items() if key not in ("id", "object", "status")})
-    if given["type"] == "function_call":
-        item["call_id"] = given.get("call_id") or service.mint.mint("call")
+    if given["type"] == "function_call" and not isinstance(given.get("call_id"), str):
+        item["call_id"] = service.mint.mint("call")
     sounds = _taken_sounds(item)
     origin = service.acknowledgement(event)
     try:
-        service.create_item(item, event.get("previous_item_id"), origin)
+        service.create_item(item, after if after is None else str(after), origin)
     except KeyError:
-        raise Refused("previous_item_unknown", event.get("previous_item_id")) from None
+        raise Refused("previous_item_unknown", after) from None
     for part, sound in sounds:
         service.conversation.keep_sound(item["id"], sound, part)
     service.created(item)
