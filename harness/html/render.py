@@ -21,6 +21,7 @@ from markupsafe import Markup
 from harness.findings import Verdict
 from harness.html.sections import (
     Record,
+    apart,
     count_verdicts,
     counted,
     gather_section,
@@ -39,6 +40,9 @@ GLYPHS = {
     "not-applicable": "\N{EN DASH}",
     "note": "i",
 }
+
+ORIGINS = {"recorded": "from the cassette"}
+"""What people read in place of an origin: a cassette may be constructed, and then nothing was recorded."""
 
 FAILING = {Verdict.HARNESS_ERROR, Verdict.FAIL, Verdict.NOT_PROVEN}
 """The verdicts whose cases stand open on the page."""
@@ -173,6 +177,8 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters.update(
-    pretty=_pretty, seconds=_seconds, safe_name=safe_name, counted=counted, not_whole=not_whole
+    pretty=_pretty, seconds=_seconds, safe_name=safe_name, counted=counted, not_whole=not_whole, apart=apart
 )
-_ENVIRONMENT.globals.update(GLYPHS=GLYPHS, FAILING=[str(v) for v in FAILING], SURFACED=SURFACED)
+_ENVIRONMENT.globals.update(
+    GLYPHS=GLYPHS, ORIGINS=ORIGINS, FAILING=[str(v) for v in FAILING], SURFACED=SURFACED
+)

@@ -134,6 +134,21 @@ def not_whole(wire: Sequence[Record]) -> list[str]:
     return [status for status in found if status != "completed"]
 
 
+def apart(surfaced: Any, wire: Sequence[Record]) -> Any:
+    """Text that surfaced, with each answer of the wire that it begins with on a line of its own."""
+    if not isinstance(surfaced, str):
+        return surfaced
+    lines, rest = [], surfaced
+    for message in wire:
+        event = message.get("event")
+        words = (event.get("text") or event.get("transcript")) if isinstance(event, dict) else None
+        whole = str(message["type"]).endswith((".done", ".completed"))
+        if whole and isinstance(words, str) and words and rest.startswith(words):
+            lines.append(words)
+            rest = rest[len(words) :]
+    return "\n".join([*lines, rest] if rest else lines)
+
+
 def safe_name(text: Any) -> str:
     """A text as an id, a class or the stem of a file: safe characters, single hyphens, never empty."""
     return re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9._-]+", "-", str(text))).strip("-")[:120] or "x"

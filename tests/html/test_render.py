@@ -270,7 +270,7 @@ def test_a_case_shows_messages_checks_what_surfaced_and_how_to_run_it_again() ->
     assert "realtime-harness run pipecat@1.2.0 --dialect azure-v1 --scenario text-turn" in words
     assert "2 0.031 → client: session.update" in words
     assert "refused session.voice is not known" in words
-    for origin in ("recorded", "modelled", "counterfactual", "fault"):
+    for origin in ("from the cassette", "modelled", "counterfactual", "fault"):
         assert re.search(rf"← server: \S.* {origin}", words)
     assert "response.created modelled modelled no more" in words
     assert "(no type)" in words
@@ -299,7 +299,26 @@ def test_constructed_cassettes_are_said_to_be_no_recordings() -> None:
         "All cassettes are constructed by a model of the service from facts with named sources; no verdict here rests on a recording of Azure."
         in words
     )
-    assert "this cassette is constructed" in words
+    assert "Of 5 messages of the service, 1 from the cassette (constructed), 2 modelled" in words
+    assert "recorded" not in words.partition("Reproduce")[0]
+
+
+def test_answers_that_surfaced_one_after_another_stand_apart() -> None:
+    done = [
+        {
+            "n": n,
+            "t": 1.0,
+            "side": "server",
+            "type": "response.output_text.done",
+            "origin": "recorded",
+            "event": {"type": "response.output_text.done", "text": text},
+        }
+        for n, text in enumerate(("Hello, Ada!", "Your name is Ada."), 10)
+    ]
+    surfaced = {"text": "Hello, Ada!Your name is Ada. And", "transcript": "Nothing of it."}
+    page = page_of(case_line(wire=done, surfaced=surfaced))
+    assert '<pre class="prose">Hello, Ada!\nYour name is Ada.\n And</pre>' in page
+    assert '<pre class="prose">Nothing of it.</pre>' in page
 
 
 def test_recorded_evidence_is_not_denied() -> None:
