@@ -14,12 +14,12 @@ from typing import Any
 from harness.audio import format_of
 from harness.findings import Finding, Severity
 from harness.lint.parts import Report
-from harness.lint.shown import COMMITTED, CREATED, PART_ADDED
+from harness.lint.shown import CREATED, PART_ADDED
 from harness.logs.model import Extent, LogEntry
 from harness.messages import Json, decode_audio, get_path
 from harness.service.speech import EnergyDetector
 
-_HEARD = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", COMMITTED)
+_HEARD = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped")
 
 _KINDS = {"text": "text", "output_text": "text", "audio": "audio", "output_audio": "audio"}
 """What the parts of an answer are, by their types: some servers confuse those of parts and items."""

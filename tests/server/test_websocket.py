@@ -84,8 +84,10 @@ async def test_a_frame_larger_than_that_ends_the_connection_and_no_other() -> No
         exchange = exchange_of(server.connections[0])
         await settled(exchange)
         assert (exchange.close_by, exchange.close_code) == ("server", 1009)
-        said = f"a message of {MAX_FRAME + 1} bytes, more than the {MAX_FRAME} that are taken"
-        assert exchange.close_reason == said
+        # Older libraries say the sizes in words of their own.
+        assert exchange.close_reason.startswith("a message ")
+        assert f"the {MAX_FRAME} " in exchange.close_reason
+        assert str(MAX_FRAME + 1) in exchange.close_reason
         websocket.transport.close()
         async with dial(server) as other:
             assert (await hear(other))["type"] == "session.created"
