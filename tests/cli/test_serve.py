@@ -472,8 +472,8 @@ async def test_a_message_that_is_too_large_is_shown_with_its_size_and_the_code()
             await websocket.send("x" * (MAX_FRAME + 1))
         await running.until("closed")
         websocket.transport.close()
-    said = f"closed by the server, 1009 “a message of {MAX_FRAME + 1} bytes, more than the {MAX_FRAME}"
-    assert said in running.said
+    assert "closed by the server, 1009 “a message " in running.said
+    assert str(MAX_FRAME + 1) in running.said
 
 
 async def test_a_fault_that_leaves_no_message_is_shown_too() -> None:
