@@ -40,7 +40,7 @@ def edit(record: CaseRecord) -> Iterator[Finding]:
     ]
     undone = []
     for wanted in asked:
-        match = next((one for one in sent if _is_wanted(wanted, one[1], words)), None)
+        match = next((one for one in sent if _is_wanted(wanted, *one, words)), None)
         if match is None:
             undone.append(wanted)
         else:
@@ -58,12 +58,13 @@ def _begun(record: CaseRecord) -> tuple[Intent, ...]:
     return record.plan.intents[: record.begun]
 
 
-Words = dict[str, set[tuple[str, str]]]
+Words = dict[str, dict[tuple[str, str], int]]
+"""Role and words of each item by its id, and the message that first told of them."""
 
 
 def _words_of_items(record: CaseRecord) -> Words:
-    """Role and words of each item, in every state the service told of it: one that is cut has lost them."""
-    found: Words = defaultdict(set)
+    """In every state the service told of: an item that is cut has lost its words."""
+    found: Words = defaultdict(dict)
     for entry in record.exchange.server_entries():
         for event in entry.canonical:
             item = event.get("item")
@@ -71,19 +72,20 @@ def _words_of_items(record: CaseRecord) -> Words:
             if isinstance(item, dict) and isinstance(parts, list):
                 whole = [part for part in parts if isinstance(part, dict)]
                 text = "".join(str(part.get("text") or part.get("transcript") or "") for part in whole)
-                found[str(item.get("id"))].add((str(item.get("role")), text.strip()))
+                found[str(item.get("id"))].setdefault((str(item.get("role")), text.strip()), entry.number)
     return found
 
 
-def _is_wanted(wanted: dict[str, Any], event: Json, words: Words) -> bool:
+def _is_wanted(wanted: dict[str, Any], entry: Entry, event: Json, words: Words) -> bool:
     same = event["type"] == f"conversation.item.{wanted['action']}"
-    return same and event.get("audio_end_ms") == wanted.get("audio_end_ms") and _is_item(wanted, event, words)
+    place = event.get("audio_end_ms") == wanted.get("audio_end_ms")
+    return same and place and _is_item(wanted, entry, event, words)
 
 
-def _is_item(wanted: dict[str, Any], event: Json, words: Words) -> bool:
-    """Whether it names that item; which one it is cannot be told where its words are in none."""
+def _is_item(wanted: dict[str, Any], entry: Entry, event: Json, words: Words) -> bool:
+    """Whether it names that item; which one that is cannot be told while its words are in none."""
     meant = (wanted.get("role", ""), str(wanted.get("text", "")).strip())
-    items = {id_ for id_, held in words.items() if meant in held}
+    items = {id_ for id_, held in words.items() if held.get(meant, entry.number) < entry.number}
     return not items or event["item_id"] in items
 
 
@@ -114,7 +116,7 @@ def _edit_finding(
         )
     entry, event = other
     held = sorted(f"{role}: {text}" for role, text in words.get(event["item_id"], ()) if text)
-    right = _is_item(wanted, event, words)
+    right = _is_item(wanted, entry, event, words)
     shown = {"item": meant["item"] if right else held[-1] if held else event["item_id"]}
     if action == "truncate":
         shown["audio_end_ms"] = event.get("audio_end_ms")

@@ -65,6 +65,12 @@ def test_which_item_is_meant_is_not_judged_where_its_words_are_in_none() -> None
     assert edited(RETRIEVE, TRUNCATE, DELETE, held=recorded) == []
 
 
+def test_an_item_that_came_only_after_the_edit_is_not_the_one_that_was_meant() -> None:
+    other = item("i1", "assistant", transcript="The model's own words.")
+    late = item("i2", "assistant", transcript=HELLO)
+    assert edited(RETRIEVE, TRUNCATE, DELETE, late, held=(HELD[0], other)) == []
+
+
 def test_what_was_refused_did_not_edit_another_item() -> None:
     made = record("item-editing", *HELD, client("conversation.item.retrieve", item_id="i7"), TRUNCATE, DELETE)
     entries = made.exchange.entries
