@@ -25,6 +25,7 @@ from harness.messages import parse_event
 from harness.playback import Playback
 from harness.scenario import Text
 from harness.server.handshake import judge_handshake
+from harness.server.keys import Keyring
 from harness.service import Service, model
 from tests.hostile.mutations import FRAMES, Dice, damaged, hostile_frame, one_of
 from tests.hostile.sessions import QUIET, assaulted, opened, quiet_session, said
@@ -180,9 +181,10 @@ class TestReading:
     def test_a_handshake_is_taken_or_refused(
         self, target: str, headers: list[tuple[str, str]], name: str
     ) -> None:
-        handshake, refusal, body = judge_handshake(bundled_dialect(name), target, headers, KEY)
-        assert handshake.status == (refusal.status if refusal else 101)
-        assert KEY not in repr(handshake) + body
+        judged = judge_handshake(bundled_dialect(name), target, headers, Keyring(KEY))
+        refusal = judged.refusal
+        assert judged.handshake.status == (refusal.status if refusal else 101)
+        assert KEY not in repr(judged.handshake) + judged.body
 
 
 class TestMemory:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.dialects.keys import read_keys
 from harness.dialects.model import (
     Acceptance,
     CloseRule,
@@ -70,6 +71,7 @@ class _Reader:
             by_default=bool(raw.get("by_default")),
             sources=dict(self.sources),
             handshake=self._handshake(raw["handshake"]),
+            keys=read_keys(raw.get("keys"), self._fact),
             service=self._service(raw["service"]),
             client=self._vocabulary("client"),
             server=self._vocabulary("server"),

@@ -39,6 +39,7 @@ class ScriptedModel(Service):
         unix_time: int,
         model: str | None = None,
         transcription: bool = False,
+        settings: Json | None = None,
         faults: FaultLine | None = None,
     ) -> None:
         super().__init__(
@@ -49,6 +50,7 @@ class ScriptedModel(Service):
             heard=self._hearing(),
             supplier=self._supply,
             transcription=transcription,
+            settings=settings,
             faults=faults,
         )
         self._script = script

@@ -54,6 +54,7 @@ class Cassettes:
             self._cassettes[place] if place < len(self._cassettes) else _opening_of(self._cassettes[-1]),
             seed=self._seed + len(self._given),
             unix_time=int(time.time()),
+            settings=opening.settings,
             faults=self._faults.connected(),
         )
         self._given.append((place, playback))

@@ -1,7 +1,9 @@
-"""The server that clients dial: a thin WebSocket shell around a service."""
+"""The server that clients dial: one port, WebSockets and plain HTTP, thin shells around a service."""
 
 from harness.server.connection import Connection
+from harness.server.limits import Limits
 from harness.server.opening import Opening
-from harness.server.websocket import NewService, RealtimeServer
+from harness.server.rest import Asked
+from harness.server.server import LOOPBACK, NewService, RealtimeServer
 
-__all__ = ["Connection", "NewService", "Opening", "RealtimeServer"]
+__all__ = ["LOOPBACK", "Asked", "Connection", "Limits", "NewService", "Opening", "RealtimeServer"]

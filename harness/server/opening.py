@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from harness.dialects import Dialect, Evidence
 from harness.faults import HandshakeFault
+from harness.messages import Json
+from harness.server.keys import EphemeralKey
 from harness.service import Handshake
 
 
@@ -19,6 +21,13 @@ class Opening:
     number: int
     dialect: Dialect
     handshake: Handshake
+    key: EphemeralKey | None = None
+    """The minted key it came with."""
+
+    @property
+    def settings(self) -> Json | None:
+        """What the session is to be from its start on (canonical), by the key that opens it."""
+        return self.key.settings if self.key else None
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -27,12 +36,13 @@ class Opening:
     @property
     def model(self) -> str | None:
         """The model or deployment that is named in the query."""
-        return self._meaning("deployment")
+        return self._meaning("deployment") or (self.key.model if self.key else None)
 
     @property
     def transcription(self) -> bool:
-        """Whether the session only hears (`intent=transcription`)."""
-        return self._meaning("transcription") == "transcription"
+        """Whether the session only hears: by `intent=transcription`, or by the key that opens it."""
+        by_key = (self.settings or {}).get("type") == "transcription"
+        return by_key or self._meaning("transcription") == "transcription"
 
     def _meaning(self, means: str) -> str | None:
         rules = (rule for rule in self.dialect.handshake.query if rule.means == means)

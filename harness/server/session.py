@@ -1,27 +1,24 @@
-"""One service at one end of one WebSocket: it hears, speaks at its pace, and hangs up.
+"""One service at one end of one socket: it hears, speaks at its pace, and hangs up.
 
-Each session has tasks and a clock of its own. What one waits for, or breaks on,
-is nothing to another.
+Nothing here waits: what has to come later is a timer of the event loop, so a
+session is a few objects and no task. What one waits for, or breaks on, is
+nothing to another. What is due leaves together; after so many bytes the others
+get their turn, and a client that does not read gets no more until it does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Awaitable, Callable
-
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed, PayloadTooBig
+from collections import deque
+from collections.abc import Callable
 
 from harness.faults.values import NO_CODE
-from harness.messages import MAX_FRAME
 from harness.server.connection import Connection
+from harness.server.limits import Limits
+from harness.server.socket import Socket
 from harness.service import Ending, Outgoing, Service
 from harness.service.pace import Pace
-
-THINKING_SECONDS = 0.01
-"""The pause after `response.created`: long enough for a client that sends twice to be caught at it."""
 
 PARTING_SECONDS = 0.05
 """The pause before the end at once: no service says its last word and hangs up in one packet, and
@@ -30,199 +27,258 @@ clients on websockets 13 lose what they had not yet read when the connection end
 LEAST_REST = 0.001
 """Seconds; a clock that is a hair early must not make the loop spin."""
 
-CLOSING_SECONDS = 3.0
-"""How long a client may hold up the end of its connection: one that never reads would do it for ever."""
-
 FLUSH_SECONDS = 1.0
 """How long a client that reads slowly may hold up the loss of its connection."""
 
+TURN_BYTES = 65_536
+"""What one session sends before the others get their turn."""
+
 _MOST_COMING = 4096
-"""Frames under way at once; who sends faster than that waits, as on a full line."""
+_MOST_COMING_BYTES = 64 * 1024 * 1024
+"""Messages under way at once, and their size; who sends faster than that waits, as on a full line."""
+
+_MOST_UNSAID = 4096
+"""Events that wait for a client which does not read; then it is not heard either until it does."""
 
 
 class Session:
-    """Runs until the connection is over."""
+    """What a service says and hears on one open socket."""
 
     def __init__(
-        self, websocket: ServerConnection, connection: Connection, service: Service, pace: Pace
+        self, socket: Socket, connection: Connection, service: Service, pace: Pace, limits: Limits
     ) -> None:
-        self._websocket = websocket
+        self._socket = socket
         self._connection = connection
         self._service = service
         self._pace = pace
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
         self._began = time.monotonic()
-        self._started = asyncio.Event()
-        self._arrived = asyncio.Event()
-        self._coming: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue(_MOST_COMING)
-        """Frames on their way through the latency, with the times at which they get there."""
+        self._started = False
+        self._parting = False
+        self._pausing: asyncio.TimerHandle | asyncio.Handle | None = None
+        """While it runs nothing is sent."""
+        self._resting: asyncio.TimerHandle | None = None
+        """When something is due next, unless the client says something before."""
+        self._held: Outgoing | None = None
+        """What is sent after the pause."""
+        self._coming: deque[tuple[float, str | bytes]] = deque()
+        """Messages on their way through the latency, with the times at which they get there."""
+        self._coming_bytes = 0
+        self._carrying: asyncio.TimerHandle | None = None
+        self._deaf = False
+        """The client is not read for the time being."""
 
-    async def run(self) -> None:
-        if not self._pace.latency:
-            await self._guarded(self._start)
-        tasks = [asyncio.create_task(self._guarded(self._speak))]
+    def begin(self) -> None:
+        """The connection is open."""
         if self._pace.latency:
-            tasks.append(asyncio.create_task(self._guarded(self._carry)))
-        try:
-            await self._guarded(self._hear)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._guarded(self._hear_out)
-            self._note_close()
-
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Ends the session, and this one alone, where our own code breaks."""
-        try:
-            await work()
-        except ConnectionClosed:
-            pass
-        except Exception as error:  # noqa: BLE001 - whatever it is, the runner shows it as ours
-            self._connection.failure = self._connection.failure or error
-            await hang_up(self._websocket, 1011, "the harness failed")
+            self._connection.touch(self._pace.latency)
+            self._loop.call_later(self._pace.latency, self._guarded, self._start)
+        else:
+            self._guarded(self._start)
 
     # Hearing.
 
-    async def _hear(self) -> None:
-        async for frame in self._websocket:
-            self._connection.touch(self._pace.latency)
-            if self._pace.latency:
-                await self._coming.put((time.monotonic() + self._pace.latency, frame))
-            else:
-                self._take(frame)
+    def heard(self, message: str | bytes) -> None:
+        """A message came from the client."""
+        latency = self._pace.latency
+        self._connection.touch(latency)
+        if not latency:
+            self._guarded(self._take, message)
+            return
+        self._coming.append((time.monotonic() + latency, message))
+        self._coming_bytes += len(message)
+        if self._carrying is None:
+            self._carrying = self._loop.call_later(latency, self._guarded, self._carry)
+        self._listen()
 
-    async def _carry(self) -> None:
-        await self._started.wait()
-        while True:
-            due, frame = await self._coming.get()
-            await _sleep(due - time.monotonic())
-            self._take(frame)
+    def _carry(self) -> None:
+        """Takes up what has come through the latency."""
+        self._carrying = None
+        while self._coming and self._started:
+            left = self._coming[0][0] - time.monotonic()
+            if left > 0:
+                self._carrying = self._loop.call_later(left, self._guarded, self._carry)
+                break
+            self._take(self._next_coming())
+        self._listen()
+        self.speak()
 
-    async def _hear_out(self) -> None:
-        """What was still on its way as the client left: it said so, and the log has it."""
-        if not self._coming.empty() and not self._started.is_set():
-            await self._start()
-        while not self._coming.empty():
-            self._take(self._coming.get_nowait()[1])
+    def _next_coming(self) -> str | bytes:
+        message = self._coming.popleft()[1]
+        self._coming_bytes -= len(message)
+        return message
 
-    def _take(self, frame: str | bytes) -> None:
-        if self._service.ending is not None:
+    def _take(self, message: str | bytes) -> None:
+        service = self._service
+        if service.ending is not None:
             return  # who has hung up hears no more
-        self._service.advance(self._pace.clock(self._wall()))
-        self._service.receive(frame)
-        self._arrived.set()
+        service.advance(self._pace.clock(self._wall()))
+        service.receive(message)
+        most = self._limits.audio_seconds
+        if most is not None and service.input.clock_ms > most * 1000 and not self._parting:
+            service.end(1008, f"more than {most:g} s of audio in one session, a limit of this server")
+
+    def _listen(self) -> None:
+        """Reads on, or lets a client wait that has sent too much for now."""
+        full = len(self._coming) > _MOST_COMING or self._coming_bytes > _MOST_COMING_BYTES
+        full = full or (self._socket.full and self._service.unsaid > _MOST_UNSAID)
+        if full != self._deaf and not self._socket.gone:
+            self._deaf = full
+            (self._socket.transport.pause_reading if full else self._socket.transport.resume_reading)()
 
     # Speaking.
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
         self._service.advance(self._pace.clock(self._wall()))
         self._service.start()
-        self._started.set()
+        self._started = True
+        if self._coming and self._carrying is None:
+            self._carry()
+        self.speak()
 
-    async def _speak(self) -> None:
-        if self._pace.latency:
-            self._connection.touch(self._pace.latency)
-            await _sleep(self._pace.latency)
-            await self._start()
-        while self._started.is_set():
+    def speak(self) -> None:
+        """Says what is due, unless a pause is kept."""
+        if self._started and self._pausing is None and not self._parting:
+            self._guarded(self._speak)
+        if self._deaf or self._socket.full:
+            self._listen()
+
+    def _speak(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        service, pace, socket = self._service, self._pace, self._socket
+        room = TURN_BYTES
+        while socket.open and not socket.full:
             wall = self._wall()
-            self._service.advance(self._pace.clock(wall))
-            self._arrived.clear()
-            outgoing = self._service.pop(self._pace.until(wall))
-            if outgoing is not None:
-                await self._send(outgoing)
-            elif self._service.ending is not None:
-                await self._end(self._service.ending)
-                return
-            else:
-                await self._rest(wall)
+            service.advance(pace.clock(wall))
+            outgoing = self._held or service.pop(pace.until(wall))
+            if outgoing is None:
+                if service.ending is not None:
+                    self._end(service.ending)
+                else:
+                    self._rest(wall)
+                break
+            wait = 0.0 if self._held is not None else self._wait_before(outgoing)
+            if wait:
+                self._held = outgoing
+                self._pause(wait)
+                break
+            self._held = None
+            frame = outgoing.frame.encode()
+            socket.put(frame)
+            service.sent(outgoing)
+            room -= len(frame)
+            if outgoing.thinking and pace.speed is None and pace.thinking:
+                self._pause(pace.thinking)
+                break
+            if room <= 0:
+                self._pause(0.0)
+                break
+        if socket.flush():
+            self._connection.touch()
 
-    async def _send(self, outgoing: Outgoing) -> None:
+    def _wait_before(self, outgoing: Outgoing) -> float:
+        """Real seconds to let pass before it is sent."""
+        if not self._pace.delays:
+            return outgoing.pause
         types = [event["type"] for event in outgoing.canonical]
         types += [outgoing.event["type"]] if outgoing.event else []
-        wait = outgoing.pause + self._pace.delay(types)
-        if wait:
-            self._connection.touch(wait)
-            await _sleep(wait)
-        await self._websocket.send(outgoing.frame)
-        self._service.sent(outgoing)
-        self._connection.touch()
-        at_once = self._pace.speed is None
-        if at_once and "response.output_item.done" in types:
-            return  # how soon response.done follows nobody published: no client is caught in between
-        # A send that needs no wait never yields, and the reader must get its turn.
-        await asyncio.sleep(THINKING_SECONDS if outgoing.thinking and at_once else 0)
+        return outgoing.pause + self._pace.delay(types)
 
-    async def _rest(self, wall: float) -> None:
-        """Waits until the client says something, an event is due, or the service's patience ends."""
+    def _pause(self, seconds: float) -> None:
+        """Sends nothing for so long; nought is until the others had their turn."""
+        if seconds:
+            self._connection.touch(seconds)
+            self._pausing = self._loop.call_later(seconds, self._go_on)
+        else:
+            self._pausing = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._pausing = None
+        self.speak()
+
+    def _rest(self, wall: float) -> None:
+        """Until the client says something, an event is due, or the service's patience ends."""
         waits = []
         if self._service.next_at is not None and self._pace.speed is not None:
             waits.append(self._pace.seconds_to(self._service.next_at, wall))
             self._connection.touch(waits[0])
         if self._service.next_timer is not None:
             waits.append(self._pace.seconds_to(self._service.next_timer, wall))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(min(waits), LEAST_REST) if waits else None):
-                await self._arrived.wait()
+        if waits:
+            self._resting = self._loop.call_later(max(min(waits), LEAST_REST), self.speak)
 
-    async def _end(self, ending: Ending) -> None:
+    # The end.
+
+    def _end(self, ending: Ending) -> None:
+        self._parting = True
         pause = max(ending.pause, PARTING_SECONDS if self._pace.speed is None else 0.0)
         self._connection.touch(pause)
-        await _sleep(pause)
+        self._loop.call_later(pause, self._guarded, self._part, ending)
+
+    def _part(self, ending: Ending) -> None:
         if ending.code is None:
-            await self._flushed()
-            self._websocket.transport.abort()
-        elif ending.code == NO_CODE:
-            await hang_up(self._websocket, None)
+            self._lose(time.monotonic() + FLUSH_SECONDS)
         else:
-            await hang_up(self._websocket, ending.code, ending.reason)
+            self._socket.close(None if ending.code == NO_CODE else ending.code, ending.reason)
 
-    async def _flushed(self) -> None:
-        """Waits until what was sent has left this process: losing the connection must not unsay it."""
-        began = time.monotonic()
-        transport = self._websocket.transport
-        while transport.get_write_buffer_size() and time.monotonic() - began < FLUSH_SECONDS:
-            await asyncio.sleep(LEAST_REST)
+    def _lose(self, until: float) -> None:
+        """Drops the connection once what was sent has left this process: that must not be unsaid."""
+        if self._socket.transport.get_write_buffer_size() and time.monotonic() < until:
+            self._loop.call_later(LEAST_REST, self._lose, until)
+        else:
+            self._socket.shut()
 
-    def _wall(self) -> float:
-        return time.monotonic() - self._began
+    def lost(self) -> None:
+        """The connection is gone; what was still on its way from the client is in the log all the same."""
+        for timer in (self._pausing, self._resting, self._carrying):
+            if timer is not None:
+                timer.cancel()
+        self._guarded(self._hear_out)
+        self._note_close()
+
+    def _hear_out(self) -> None:
+        if self._coming and not self._started:
+            self._service.advance(self._pace.clock(self._wall()))
+            self._service.start()
+        self._parting = self._started = True
+        while self._coming:
+            self._take(self._next_coming())
 
     def _note_close(self) -> None:
         """Whoever closes first says why: an answer to a close may have a code of its own, or never come."""
-        protocol, exchange = self._websocket.protocol, self._service.exchange
+        protocol, exchange = self._socket.protocol, self._service.exchange
         exchange.close_code = protocol.close_code
         by_client = bool(protocol.close_rcvd_then_sent) or protocol.close_sent is None
         first = protocol.close_rcvd if by_client else protocol.close_sent
         if first is not None:
             exchange.close_by = "client" if by_client else "server"
             exchange.close_code, exchange.close_reason = first.code, first.reason
-            broken = protocol.parser_exc
-            if isinstance(broken, PayloadTooBig):
-                exchange.close_reason = _too_big(broken)
+            if self._socket.too_big is not None:
+                exchange.close_reason = self._too_big(self._socket.too_big)
         else:
             dropped = self._service.ending is not None and self._service.ending.code is None
             exchange.close_by = "server" if dropped else "nobody"
         self._connection.end()
 
+    def _too_big(self, broken: Exception) -> str:
+        """What becomes of a message that is too large; websockets 13 says its size in a sentence only."""
+        size, most = getattr(broken, "size", None), self._limits.message_bytes
+        if size is None:
+            return f"a message larger than the {most} bytes that are taken: {broken}"
+        whole = size + (getattr(broken, "current_size", None) or 0)
+        return f"a message of {whole} bytes, more than the {most} that are taken"
 
-def _too_big(broken: PayloadTooBig) -> str:
-    """What becomes of a message that is too large; websockets 13 says its size in a sentence only."""
-    size = getattr(broken, "size", None)
-    if size is None:
-        return f"a message larger than the {MAX_FRAME} bytes that are taken: {broken}"
-    whole = size + (getattr(broken, "current_size", None) or 0)
-    return f"a message of {whole} bytes, more than the {MAX_FRAME} that are taken"
+    def _wall(self) -> float:
+        return time.monotonic() - self._began
 
-
-async def hang_up(websocket: ServerConnection, code: int | None, reason: str = "") -> None:
-    """Closes the connection, or loses it where the client does not let it end; code None: an empty frame."""
-    try:
-        async with asyncio.timeout(CLOSING_SECONDS):
-            await websocket.close(code, reason)  # type: ignore[arg-type]  # None is an empty frame
-    except TimeoutError:
-        websocket.transport.abort()
-
-
-async def _sleep(seconds: float) -> None:
-    if seconds > 0:
-        await asyncio.sleep(seconds)
+    def _guarded(self, work: Callable[..., None], *given: object) -> None:
+        """Ends the session, and this one alone, where our own code breaks."""
+        try:
+            work(*given)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the runner shows it as ours
+            self._connection.failure = self._connection.failure or error
+            self._parting = True
+            self._socket.close(1011, "the harness failed")

@@ -78,6 +78,9 @@ class Agenda:
         """When the first of the events queued that are wanted is due."""
         return min((t for t, _, queued in self._queue if wanted(queued)), default=None)
 
+    def __len__(self) -> int:
+        return len(self._queue)
+
     @property
     def empty(self) -> bool:
         return not self._queue

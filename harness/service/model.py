@@ -22,7 +22,7 @@ from harness.service.agenda import Queued
 from harness.service.answers import answer_events
 from harness.service.conversation import Conversation
 from harness.service.durations import LATENCY, STEP
-from harness.service.effective import initial_session
+from harness.service.effective import initial_session, merged_session
 from harness.service.errors import Refused, error_event
 from harness.service.exchange import Origin
 from harness.service.ids import IdMint
@@ -50,8 +50,9 @@ class Service(Sender):
     `supplier` is asked first for each answer; without one, `answers` are given
     in turn, and after the last a stock answer. `heard` is what the user says, in
     turn; a Failure where it could not be transcribed. `transcription`: the session
-    was opened with `intent=transcription` and only hears. `faults` misbehave on
-    purpose; one line of them may serve several connections of a case.
+    was opened with `intent=transcription` and only hears. `settings` (canonical)
+    are what the session is opened with, as those of an ephemeral key. `faults`
+    misbehave on purpose; one line of them may serve several connections of a case.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Service(Sender):
         heard: Iterable[str | Failure] = (),
         supplier: Supplier | None = None,
         transcription: bool = False,
+        settings: Json | None = None,
         faults: FaultLine | None = None,
     ) -> None:
         super().__init__(dialect, IdMint(seed, unix_time), faults)
@@ -72,6 +74,7 @@ class Service(Sender):
         self.session = initial_session(
             dialect, self.mint.mint("sess"), unix_time, model, transcription=transcription
         )
+        self._settings = settings
         self.conversation_id = self.mint.mint("conv")
         self.exchange.session = self.session
         self._answers = iter(answers)
@@ -91,6 +94,9 @@ class Service(Sender):
 
     def open(self, origin: Origin = Origin.MODELLED) -> None:
         """The connection is open: the service speaks first."""
+        if self._settings:
+            self.session = merged_session(self.dialect, self.session, self._settings)
+            self.exchange.session = self.session
         self.input.heard_in(self.session)
         self.detector = self.new_detector()
         start_expiry(self)

@@ -1,6 +1,6 @@
 """How fast the service speaks: its own clock against real time.
 
-Three numbers, each with one meaning:
+Four numbers, each with one meaning:
 
 - `speed`: seconds of the service's clock in one second of real time. 1 sends
   each event when the recording, or the model, has it; 2 twice as fast. None is
@@ -31,11 +31,13 @@ class Pace:
     latency: float = 0.0
     delays: tuple[tuple[str, float], ...] = ()
     """Event type patterns (`*` for anything), canonical or as on the wire; the first that fits holds."""
+    thinking: float = 0.01
+    """Long enough for a client that asks twice to be caught at it; at a speed the recording has its own."""
 
     def __post_init__(self) -> None:
         if self.speed is not None and not (math.isfinite(self.speed) and self.speed > 0):
             raise UsageFault(f"a speed of {self.speed:g}", hint="give a number above 0, or none for at once")
-        for name, seconds in (("latency", self.latency), *self.delays):
+        for name, seconds in (("latency", self.latency), ("thinking", self.thinking), *self.delays):
             if not (math.isfinite(seconds) and seconds >= 0):
                 raise UsageFault(f"{name}: {seconds:g} seconds", hint="give a number from 0 on")
 

@@ -165,6 +165,11 @@ class Sender(ABC):
         return self.agenda.next_timer
 
     @property
+    def unsaid(self) -> int:
+        """How many events are queued."""
+        return len(self.agenda) + len(self._ready)
+
+    @property
     def quiet(self) -> bool:
         """Nothing is queued, or nothing will ever be sent again."""
         return self._stalled or (not self._ready and self.agenda.empty)

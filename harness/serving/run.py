@@ -97,6 +97,7 @@ def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service
                 unix_time=now,
                 model=opening.model,
                 transcription=opening.transcription,
+                settings=opening.settings,
                 faults=faults.connected(),
             )
         else:
@@ -107,6 +108,7 @@ def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service
                 unix_time=now,
                 model=opening.model,
                 transcription=opening.transcription,
+                settings=opening.settings,
                 faults=faults.connected(),
             )
         service.tap = Tap(opening.number, keep=serving.log is not None)

@@ -21,7 +21,7 @@ from harness.messages import Side, parse_event
 from harness.server import Connection, RealtimeServer
 from harness.service import Entry, Origin
 from tests.server.serving import KEY, TARGET, dial, hear, say, serving
-from tests.server.test_websocket import settled
+from tests.server.test_server import settled
 from tests.talk import BOTH, GA, PREVIEW, assert_valid, user_item
 
 both = pytest.mark.parametrize("dialect", BOTH)

@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from harness.dialects import bundled_dialect
 from harness.server.handshake import judge_handshake
+from harness.server.keys import Keyring
 from tests.server.serving import KEY, TARGET, dial, hear, serving
 from tests.talk import BOTH, GA, PREVIEW
 
@@ -100,8 +101,7 @@ def test_browsers_have_the_key_in_a_subprotocol_where_the_dialect_takes_it_there
         offered = [
             ("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{key}, openai-beta.realtime-v1")
         ]
-        _, refusal, _ = judge_handshake(found, target, offered, KEY)
-        assert (refusal is None) is right
+        assert (judge_handshake(found, target, offered, Keyring(KEY)).refusal is None) is right
 
 
 @both
@@ -223,9 +223,10 @@ def test_the_logged_handshake_never_holds_the_key(dialect: str) -> None:
     target = f"{TARGET[dialect]}&api-key={KEY}"
     headers = [("api-key", KEY), ("Authorization", f"Bearer {KEY}"), ("X-Other", f"see {KEY}")]
     headers.append(("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{KEY}"))
-    handshake, refusal, body = judge_handshake(bundled_dialect(dialect), target, headers, KEY)
-    assert refusal is None
-    assert body == ""
+    judged = judge_handshake(bundled_dialect(dialect), target, headers, Keyring(KEY))
+    handshake = judged.handshake
+    assert judged.refusal is None
+    assert judged.body == ""
     assert KEY not in repr(handshake)
     assert handshake.subprotocols[0] == "realtime"
     assert handshake.header("api-key") == "[redacted]"
@@ -234,6 +235,6 @@ def test_the_logged_handshake_never_holds_the_key(dialect: str) -> None:
 @both
 @given(target=st.text(max_size=60), name=st.text(max_size=10), value=st.text(max_size=40))
 def test_every_request_gets_an_answer(dialect: str, target: str, name: str, value: str) -> None:
-    handshake, refusal, _ = judge_handshake(bundled_dialect(dialect), target, [(name, value)], KEY)
-    assert refusal is not None
-    assert handshake.status in (400, 401, 404)
+    judged = judge_handshake(bundled_dialect(dialect), target, [(name, value)], Keyring(KEY))
+    assert judged.refusal is not None
+    assert judged.handshake.status in (400, 401, 404)

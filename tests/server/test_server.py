@@ -251,8 +251,7 @@ def deaf_socket(server: RealtimeServer) -> socket.socket:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> float:
     """Less than `websockets` has of its own, and than tests have time for."""
-    monkeypatch.setattr("harness.server.session.CLOSING_SECONDS", 0.3)
-    monkeypatch.setattr("harness.server.websocket.CLOSING_SECONDS", 0.3)
+    monkeypatch.setattr("harness.server.socket.CLOSING_SECONDS", 0.3)
     return 1.8
 
 

@@ -1,0 +1,62 @@
+"""The keys a server takes: its own, and those it minted, until they expire."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from harness.messages import Json
+
+MOST_MINTED = 10_000
+"""Minted keys that are known at a time; beyond that the oldest are forgotten."""
+
+
+@dataclass(frozen=True)
+class EphemeralKey:
+    """A key for a browser: it opens sessions with settings of its own, for a while.
+
+    `expires_at` is in seconds of Unix time; `settings` are canonical, and
+    `model` what they were minted for.
+    """
+
+    value: str
+    expires_at: int
+    settings: Json
+    model: str | None
+
+
+class Keyring:
+    """Knows the server's own key and mints others."""
+
+    def __init__(self, key: str, clock: Callable[[], float] = time.time) -> None:
+        self.key = key
+        self.clock = clock
+        self._minted: OrderedDict[str, EphemeralKey] = OrderedDict()
+
+    def mint(self, seconds: int, settings: Json, model: str | None) -> EphemeralKey:
+        """A new key that is good for so many seconds."""
+        # `ek_`: in browsers the agents SDK takes no other key (openai-agents-js 0.20.0).
+        value = f"ek_{secrets.token_hex(16)}"
+        minted = EphemeralKey(value, int(self.clock()) + seconds, settings, model)
+        self._minted[value] = minted
+        while len(self._minted) > MOST_MINTED:
+            self._minted.popitem(last=False)
+        return minted
+
+    def own(self, offered: Iterable[str]) -> bool:
+        """Whether one of the keys is the server's own."""
+        wanted = self.key.encode()
+        # A header of other bytes than UTF-8 comes in lone surrogates, which cannot be written as it either.
+        given = [value.encode(errors="surrogatepass") for value in offered]
+        return any(hmac.compare_digest(value, wanted) for value in given)
+
+    def ephemeral(self, offered: Iterable[str]) -> EphemeralKey | None:
+        """The one among the keys that was minted here, expired or not."""
+        return next((self._minted[value] for value in offered if value in self._minted), None)
+
+    def expired(self, key: EphemeralKey) -> bool:
+        return self.clock() >= key.expires_at

@@ -1,0 +1,232 @@
+"""One WebSocket on a transport: bytes in, messages out, and the other way round.
+
+`websockets` speaks the protocol (its Sans-I/O half); this moves the bytes. No
+task waits for a connection: what comes is handed on as it comes, so a session
+costs no more than its state. Frames that are put one after another leave in one
+write, and who puts them is told when the peer no longer takes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Protocol as Typed
+
+from websockets.datastructures import Headers
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+CLOSING_SECONDS = 3.0
+"""How long a client may hold up the end of its connection: one that never reads would do it for ever."""
+
+_SHORT, _MEDIUM = 126, 65_536
+"""Up to these lengths a frame has one byte, or three, of length (RFC 6455 5.2)."""
+
+
+class Listener(Typed):
+    """Whoever is at our end of an open socket."""
+
+    def heard(self, message: str | bytes) -> None:
+        """A message came."""
+
+    def speak(self) -> None:
+        """All that came together was handed on, or the peer takes messages again."""
+
+    def lost(self) -> None:
+        """The connection is gone."""
+
+
+class Socket(asyncio.Protocol):
+    """A WebSocket from its handshake on.
+
+    `asked` is called with the request, which is to come before the `deadline`,
+    and answers it; `over` when the connection is gone.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        max_size: int,
+        deadline: asyncio.TimerHandle,
+        *,
+        asked: Callable[[Socket, Request], None],
+        over: Callable[[Socket], None],
+    ) -> None:
+        self.transport = transport
+        self.protocol = ServerProtocol(max_size=max_size, select_subprotocol=_select_subprotocol)
+        self.listener: Listener | None = None
+        self.full = False
+        """The peer does not take what it is sent as fast as that comes."""
+        self.gone = False
+        self._asked = asked
+        self._over = over
+        self._request: Request | None = None
+        self._pieces: list[bytes] = []
+        """Of a message that comes in several frames."""
+        self._of_text = True
+        self._out: list[bytes] = []
+        self._opening: asyncio.TimerHandle = deadline
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether messages can be sent."""
+        return self.protocol.state is State.OPEN
+
+    @property
+    def too_big(self) -> PayloadTooBig | None:
+        """What broke the protocol, where that was a message larger than is taken."""
+        broken = self.protocol.parser_exc
+        return broken if isinstance(broken, PayloadTooBig) else None
+
+    # The handshake.
+
+    def accept(self) -> int:
+        """Answers the request with what HTTP and RFC 6455 say; returns the status, 101 where it is open."""
+        assert self._request is not None
+        response = self.protocol.accept(self._request)
+        self.protocol.send_response(response)
+        self._flush_protocol()
+        return response.status_code
+
+    def refuse(self, status: int, phrase: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
+        """Answers the request with a response of ours."""
+        fields = Headers([("Connection", "close"), ("Content-Length", str(len(body)))])
+        for name, value in headers:
+            fields[name] = value
+        self.protocol.send_response(Response(status, phrase, fields, body))
+        self._flush_protocol()
+
+    # Sending.
+
+    def put(self, text: bytes) -> None:
+        """Adds a message to what is sent at the next flush."""
+        self._out.append(frame_start(len(text)))
+        self._out.append(text)
+
+    def flush(self) -> bool:
+        """Sends what was put, in one write; says whether there was anything."""
+        if not self._out:
+            return False
+        out, self._out = self._out, []
+        if self.open and not self.gone:
+            self.transport.write(b"".join(out))
+        return True
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Begins the closing handshake; None is a close frame without a code."""
+        self.flush()
+        if self.open:
+            self.protocol.send_close(code, reason)
+            self._flush_protocol()
+        self._end_soon()
+
+    def shut(self) -> None:
+        """Drops the connection without a word."""
+        self.transport.abort()
+
+    # What the event loop calls.
+
+    def data_received(self, data: bytes) -> None:
+        self.protocol.receive_data(data)
+        for event in self.protocol.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+            elif isinstance(event, Request):
+                self._request = event
+                self._opening.cancel()
+                self._asked(self, event)
+        self._flush_protocol()
+        if self.listener is not None and self.open:
+            self.listener.speak()
+
+    def eof_received(self) -> None:
+        self.protocol.receive_eof()
+        self._flush_protocol()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.protocol.receive_eof()
+        self._opening.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self.listener is not None:
+            self.listener.lost()
+        self._over(self)
+
+    def pause_writing(self) -> None:
+        self.full = True
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self.listener is not None:
+            self.listener.speak()
+
+    # Frames.
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE) or self.listener is None:
+            return  # the protocol answers pings and closes by itself
+        if frame.opcode is not Opcode.CONT:
+            self._of_text = frame.opcode is Opcode.TEXT
+            if frame.fin:
+                self._hand_on(bytes(frame.data))
+                return
+        self._pieces.append(bytes(frame.data))
+        if frame.fin:
+            pieces, self._pieces = self._pieces, []
+            self._hand_on(b"".join(pieces))
+
+    def _hand_on(self, data: bytes) -> None:
+        assert self.listener is not None
+        if not self._of_text:
+            self.listener.heard(data)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            if self.open:
+                self.protocol.fail(1007, f"{error.reason} at position {error.start}")
+            return
+        self.listener.heard(text)
+
+    def _flush_protocol(self) -> None:
+        """Sends what the protocol has to say by itself: responses, pongs, closes."""
+        for data in self.protocol.data_to_send():
+            if self.gone:
+                return
+            if data:
+                self.transport.write(data)
+            elif self.protocol.close_rcvd is None and self.transport.can_write_eof():
+                # What the peer still sends is read: a connection closed on it would take back our last word.
+                self.transport.write_eof()
+            else:  # both have said that it is over, or TLS, which cannot be closed by half
+                self.transport.close()
+        if self.protocol.state is not State.CONNECTING and self.protocol.close_expected():
+            self._end_soon()
+
+    def _end_soon(self) -> None:
+        """The connection is to end; a peer that holds this up loses it."""
+        if self._deadline is None and not self.gone:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(CLOSING_SECONDS, self.transport.abort)
+
+
+def frame_start(length: int) -> bytes:
+    """The first bytes of a text frame of the server: final, not masked (RFC 6455 5.2)."""
+    if length < _SHORT:
+        return bytes((0x81, length))
+    if length < _MEDIUM:
+        return struct.pack("!BBH", 0x81, 126, length)
+    return struct.pack("!BBQ", 0x81, 127, length)
+
+
+def _select_subprotocol(protocol: ServerProtocol, offered: object) -> Subprotocol | None:  # noqa: ARG001
+    """`realtime` where it is offered; none otherwise, which refuses nobody."""
+    names = list(offered) if isinstance(offered, (list, tuple)) else []
+    return Subprotocol("realtime") if "realtime" in names else None
