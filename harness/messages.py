@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, AnyStr
+from typing import Any, AnyStr, TypeVar
 
 from harness.exceptions import MessageFault
 
@@ -129,6 +129,21 @@ def render_event(event: Json) -> str:
     return text
 
 
+_Value = TypeVar("_Value")
+
+
+def copied(value: _Value) -> _Value:
+    """A copy of a JSON value that shares nothing with it; several times as fast as `copy.deepcopy`."""
+    copy: Any = value
+    if isinstance(value, dict):
+        copy = {
+            name: copied(inner) if isinstance(inner, (dict, list)) else inner for name, inner in value.items()
+        }
+    elif isinstance(value, list):
+        copy = [copied(inner) if isinstance(inner, (dict, list)) else inner for inner in value]
+    return copy  # type: ignore[no-any-return]
+
+
 def json_type(value: Any) -> str:
     """The JSON name of a value's type, for messages."""
     if value is None:
@@ -160,6 +175,16 @@ def put_path(target: Json, path: str, value: Any) -> None:
         inner = target.get(name)
         if not isinstance(inner, dict):
             inner = target[name] = {}
+        target = inner
+    target[last] = value
+
+
+def put_path_apart(target: Json, path: str, value: Any) -> None:
+    """As `put_path`, on a `target` that shares what is in it with others: for them nothing changes."""
+    *parents, last = path.split(".")
+    for name in parents:
+        inner = target.get(name)
+        target[name] = inner = dict(inner) if isinstance(inner, dict) else {}
         target = inner
     target[last] = value
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from harness.faults.notation import Fault
 from harness.faults.steps import End, EndResponse, Frame, Pause, Stall, Step
-from harness.messages import Json, json_type, render_event
+from harness.messages import Json, copied, json_type, render_event
 
 BROKEN_JSON = '{"type": "response.output_text.delta", "delta": '
 
@@ -155,7 +154,7 @@ def _changed(fault: Fault, frame: Frame, path: str, change: Callable[[Any, Any],
 
 def _with_change(event: Json, path: str, change: Callable[[Any, Any], None]) -> Json | None:
     """A copy in which the value at `path` is changed; None where nothing stands there."""
-    result = copy.deepcopy(event)
+    result = copied(event)
     holder: Any = result
     *parents, last = path.split(".")
     for name in parents:

@@ -68,6 +68,11 @@ class FaultLine:
         return tuple(fault for place, fault in enumerate(self.faults) if self._case.struck[place])
 
     @property
+    def on_events(self) -> bool:
+        """Whether any of them strikes events."""
+        return bool(self._on_events)
+
+    @property
     def longest_handshake(self) -> float:
         """Seconds by which an attempt to connect may be held up."""
         return sum(fault.seconds("seconds") for fault in self.faults if fault.name == "slow-handshake")

@@ -75,7 +75,7 @@ class ScriptedModel(Service):
             self._result = str(item.get("output", ""))
             self._results.add(self._tool_of(item.get("call_id")))
         elif item.get("role") == "user":
-            self._say(_text_of(item))
+            self._note_said(_text_of(item))
         elif self.conversation.last_id == item["id"] and item.get("role") != "system":
             # The client puts an answer of earlier back in: what stands before it was answered by it.
             self._said_new, self._results = False, set()
@@ -83,9 +83,9 @@ class ScriptedModel(Service):
     def committed(self, ms: float) -> None:
         super().committed(ms)
         self._spoken = next(self._turns)
-        self._say(self._spoken)
+        self._note_said(self._spoken)
 
-    def _say(self, text: str) -> None:
+    def _note_said(self, text: str) -> None:
         self._said, self._said_new = text[:MOST_SAID], True
 
     def settle(self, queued: Queued, event: Json) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from harness.messages import MISSING, Json
 from harness.playback.bound import Filled, Rebased
+from harness.playback.passage import BoundPassage
 from harness.recording import Line, RecordedAnswer, Template
-from harness.service import ResponseRequest, Supplied
+from harness.service import Passage, ResponseRequest, Supplied
 from harness.service.effective import response_fields
 from harness.translation import Translator
 
@@ -64,16 +65,20 @@ class BoundAnswer:
                 if "call_id" in item:
                     self._ids.setdefault(item["call_id"], mint("call"))
 
-    def events(self) -> Iterator[Supplied]:
-        """What is said, in the order of its times; where the answer was cut, up to the cut."""
-        spoken = self.answer.spoken
-        kept = {id(line) for line in spoken}
-        last = spoken[-1].t if spoken else 0.0
-        for line, template in zip(self.answer.lines, self.answer.templates, strict=True):
-            if id(line) in kept:
-                yield self._supplied(line, template)
-        for line, template in zip(self.answer.floats, self.answer.float_templates, strict=True):
-            if not self.answer.cut or line.t <= last:
+    def events(self, *, passages: bool) -> Iterator[Supplied | Passage]:
+        """What is said, in the order of its times; where the answer was cut, up to the cut.
+
+        With `passages`, deltas that follow each other come in one.
+        """
+        answer = self.answer
+        last = answer.spoken[-1].t if answer.spoken else 0.0
+        for stretch in answer.stretches if passages else answer.places:
+            if isinstance(stretch, int):
+                yield self._supplied(answer.lines[stretch], answer.templates[stretch])
+            else:
+                yield BoundPassage(stretch, self._ids)
+        for line, template in zip(answer.floats, answer.float_templates, strict=True):
+            if not answer.cut or line.t <= last:
                 yield self._supplied(line, template)
 
     def closing(self, event: Json) -> Supplied | None:
@@ -97,11 +102,20 @@ class BoundAnswer:
             return None
         return found
 
+    def _as_recorded(self, response: Json) -> bool:
+        """Whether a recorded response object says of this session what it said of its own, ids aside."""
+        frame = self._frame
+        return (
+            response.get("metadata") == frame.metadata
+            and (response.get("conversation_id") is None) is (frame.conversation_id is None)
+            and all(response[key] == value for key, value in self._settings.items() if key in response)
+        )
+
     def _supplied(self, line: Line, template: Template) -> Supplied:
         event = template.places.bound(self._ids)
         event.pop("event_id", None)
         response = event.get("response")
-        if not isinstance(response, dict):
+        if not isinstance(response, dict) or self._as_recorded(line.event["response"]):
             prepared = None if template.wire is None else Filled(template, self._ids)
             return Supplied(line.t, event, prepared)
         response = {**response, **{key: value for key, value in self._settings.items() if key in response}}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.messages import Json, Side, render_event
-from harness.recording import Template, rebased, replaced
+from harness.recording import Session, Template, rebased, replaced
 from harness.translation import Translator
 
 
@@ -17,8 +17,11 @@ class Filled:
     template: Template
     ids: Mapping[str, str]
 
-    def ready(self, event: Json) -> tuple[Json, str]:
+    def frame(self, event: Json) -> str:
         return self.template.filled(event, self.ids)
+
+    def wire(self, event: Json) -> Json:
+        return self.template.wire_event(event, self.ids)
 
 
 @dataclass(frozen=True)
@@ -30,18 +33,37 @@ class Rebased:
 
     translator: Translator
     recorded: Json
-    wire: Json
+    on_wire: Json
     ids: Mapping[str, str]
 
-    def ready(self, event: Json) -> tuple[Json, str]:
+    def frame(self, event: Json) -> str:
+        return render_event(self.wire(event))
+
+    def wire(self, event: Json) -> Json:
         after = self._wire(event)
         before = self._wire(replaced(self.recorded, self.ids))
+        recorded: Json = replaced(self.on_wire, self.ids)
         if before is None or after is None:
-            wire: Json = {**replaced(self.wire, self.ids), "event_id": event.get("event_id")}
-        else:
-            wire = rebased(replaced(self.wire, self.ids), before, {**before, **after})
-        return wire, render_event(wire)
+            return {**recorded, "event_id": event.get("event_id")}
+        found: Json = rebased(recorded, before, {**before, **after})
+        return found
 
     def _wire(self, event: Json) -> Json | None:
         events = self.translator.to_wire(Side.SERVER, event).events
         return events[0] if events else None
+
+
+@dataclass(frozen=True)
+class SaidSession:
+    """What the recorded service said of its session, said of this client's where that is the same."""
+
+    said: Session
+    rebased: Rebased
+
+    def frame(self, event: Json) -> str:
+        same = self.said.is_of(event["session"])
+        return self.said.template.filled(event, {}) if same else self.rebased.frame(event)
+
+    def wire(self, event: Json) -> Json:
+        same = self.said.is_of(event["session"])
+        return self.said.template.wire_event(event, {}) if same else self.rebased.wire(event)

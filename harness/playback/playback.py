@@ -17,7 +17,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -27,7 +26,7 @@ from harness.dialects import Dialect
 from harness.faults import FaultLine
 from harness.messages import Json, Side, get_path
 from harness.playback.answers import BoundAnswer, likest
-from harness.playback.bound import Filled, Rebased
+from harness.playback.bound import Filled, Rebased, SaidSession
 from harness.playback.hearing import Hearing
 from harness.playback.progress import Progress, waiting
 from harness.playback.refusals import repeated, without_client
@@ -115,10 +114,7 @@ class Playback(Service):
         if said is None:
             return
         own = {key for key in self.session if key in _OF_THE_SESSION or (key == "model" and self._own_model)}
-        session = {
-            key: self.session[key] if key in own else copy.deepcopy(value)
-            for key, value in said.session.items()
-        }
+        session = {key: self.session[key] if key in own else value for key, value in said.session.items()}
         self.session.clear()
         self.session.update({**session, "id": session.get("id") or self.mint.mint("sess")})
 
@@ -164,7 +160,7 @@ class Playback(Service):
         return Origin.MODELLED
 
     def recorded_refusal(self, event: Json) -> Json | None:
-        if self.exchange.entries[-1].refusals:
+        if not self.recording.refusals or self.exchange.entries[-1].refusals:
             return None  # the tables' own refusal stands
         (canonical,) = self._scratch.to_canonical(Side.CLIENT, event).events
         said = without_event_ids(canonical)
@@ -186,7 +182,7 @@ class Playback(Service):
             if found is not None:
                 kept = {key: value for key, value in self.session.items() if key in _OF_THE_SESSION}
                 model = {"model": self.session["model"]} if "model" in self.session else {}
-                self.session = {**copy.deepcopy(found.session), **kept, **model}
+                self.session = {**found.session, **kept, **model}
                 self.exchange.session = self.session
                 event = {**event, "session": self.session}
                 how["prepared"] = self._rebased(found)
@@ -216,8 +212,8 @@ class Playback(Service):
     def counts(self, queued: Queued) -> bool:
         return queued.response_id in self._of_recording
 
-    def _rebased(self, said: Session) -> Rebased:
-        return Rebased(self._scratch, said.event, said.wire, self._ids)
+    def _rebased(self, said: Session) -> SaidSession:
+        return SaidSession(said, Rebased(self._scratch, said.event, said.wire, self._ids))
 
     def _recorded_session(self) -> Session | None:
         """The recorded session that this one has become: by its own words, or by the model's rules.
@@ -313,7 +309,8 @@ class Playback(Service):
         bound = BoundAnswer(answer, request, self._ids, self.mint.mint, self._scratch, keep_settings=not fits)
         if answer.cut:
             self._cut[request.frame.response_id] = bound
-        return Supply(tuple(bound.events()), origin, hold=answer.cut)
+        events = tuple(bound.events(passages=not self.faults.on_events))
+        return Supply(events, origin, hold=answer.cut)
 
     def _modelled(self, request: ResponseRequest, why: str) -> Supply | None:
         if request.refused:

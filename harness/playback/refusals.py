@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from harness.dialects import Dialect
-from harness.messages import Json
+from harness.messages import Json, copied
 from harness.recording import RecordedRefusal
 
 
@@ -16,7 +15,7 @@ def repeated(refusal: RecordedRefusal, given: Any, dialect: Dialect) -> Json:
     Where the recorded client gave no id, nothing shows whether the error would
     have named it; then the catalogue's rule for that error holds.
     """
-    event = copy.deepcopy(refusal.error)
+    event = copied(refusal.error)
     event.pop("event_id", None)
     error = event["error"]
     if "event_id" in error:

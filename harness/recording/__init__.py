@@ -16,6 +16,7 @@ from harness.recording.model import (
     without_event_ids,
     without_ids,
 )
+from harness.recording.passages import RecordedPassage
 from harness.recording.read import read_recording, recording_of
 from harness.recording.retold import scenario_of
 from harness.recording.sound import FRAME_MS, Loudness, Onset
@@ -29,6 +30,7 @@ __all__ = [
     "Onset",
     "Places",
     "RecordedAnswer",
+    "RecordedPassage",
     "RecordedRefusal",
     "Recording",
     "Session",

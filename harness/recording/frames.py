@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from harness.messages import Json, render_event
+from harness.messages import MISSING, Json, get_path, put_path_apart, render_event
 
-_OWN = frozenset({"event_id", "previous_item_id"})
+EVENT_ID = "event_id"
+
+_OWN = frozenset({EVENT_ID, "previous_item_id"})
 """Fields of the event itself that are new in every session, by their names in every dialect."""
 
 Ids = Mapping[str, str]
@@ -34,47 +37,80 @@ def replaced(value: Any, ids: Ids) -> Any:
     return value
 
 
-def _holds(value: Any, known: Collection[str]) -> bool:
+_Node = tuple[Any, tuple[tuple[Any, Any], ...]]
+"""An object or an array, and what in it is an id or holds one: by key, the id or another node."""
+
+
+def _node(value: Any, known: Collection[str]) -> Any:
+    """The id that a value is, the node of one that holds any, else None."""
     if isinstance(value, str):
-        return value in known
-    if isinstance(value, dict):
-        return any(_holds(inner, known) for inner in value.values())
-    return isinstance(value, list) and any(_holds(inner, known) for inner in value)
+        return value if value in known else None
+    if not isinstance(value, (dict, list)):
+        return None
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    found = tuple((key, node) for key, inner in inside if (node := _node(inner, known)) is not None)
+    return (value, found) if found else None
+
+
+def _bound(node: _Node, ids: Ids) -> Any:
+    value, found = node
+    bound = value.copy()
+    for key, inner in found:
+        bound[key] = ids.get(inner, inner) if isinstance(inner, str) else _bound(inner, ids)
+    return bound
 
 
 class Places:
     """Where in one event the known ids stand, so that binding it copies no more than it must."""
 
-    __slots__ = ("_deep", "_event", "_flat")
+    __slots__ = ("_node",)
 
     def __init__(self, event: Json, known: Collection[str]) -> None:
-        self._event = event
-        self._flat = tuple((key, id_) for key, id_ in event.items() if isinstance(id_, str) and id_ in known)
-        self._deep = tuple(
-            key for key, value in event.items() if isinstance(value, (dict, list)) and _holds(value, known)
-        )
+        self._node: _Node = _node(event, known) or (event, ())
 
     def bound(self, ids: Ids) -> Json:
         """The event with a session's ids; what holds none of them is shared."""
-        event = dict(self._event)
-        for key, id_ in self._flat:
-            event[key] = ids.get(id_, id_)
-        for key in self._deep:
-            event[key] = replaced(event[key], ids)
-        return event
+        return _bound(self._node, ids)  # type: ignore[no-any-return]
 
 
 class Template:
     """One recorded event for any number of clients: its canonical form and, compiled, its frame."""
 
-    def __init__(self, event: Json, wire: Json | None, known: Collection[str]) -> None:
+    def __init__(
+        self, event: Json, wire: Json | None, known: Collection[str], own: Collection[str] = _OWN
+    ) -> None:
+        """`known` are the ids to be replaced, `own` the dotted paths of what the event itself gives."""
         self.wire = wire
+        self._own = own
         self.places = Places(event, known)
         self._wire_places = None if wire is None else Places(wire, known)
         self._segments: tuple[str, ...] = ()
         self._slots: tuple[tuple[bool, str], ...] = ()
         if wire is not None:
             self._compile(wire, known)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The recorded ids that stand in the frame."""
+        return tuple(dict.fromkeys(name for own, name in self._slots if not own))
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the frame as it was recorded."""
+        return len(render_event(self.wire or {}).encode())
+
+    @cached_property
+    def _pieces(self) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+        head, *rest = (segment.encode() for segment in self._segments)
+        return head, tuple((name, after) for (_, name), after in zip(self._slots, rest, strict=True))
+
+    def frame(self, texts: Mapping[str, bytes]) -> bytes:
+        """The frame, in UTF-8; `texts` are the values of its slots as JSON, by name."""
+        head, rest = self._pieces
+        pieces = [head]
+        for name, after in rest:
+            pieces += (texts[name], after)
+        return b"".join(pieces)
 
     def _compile(self, wire: Json, known: Collection[str]) -> None:
         mark = "\0"
@@ -83,40 +119,46 @@ class Template:
             mark += "\0"
         slots: list[tuple[bool, str]] = []
 
-        def marked(value: Any) -> Any:
-            if isinstance(value, str) and value in known:
-                slots.append((False, value))
+        def marked(value: Any, path: str) -> Any:
+            own = path in self._own
+            if own or (isinstance(value, str) and value in known):
+                slots.append((own, path if own else value))
                 return f"{mark}{len(slots) - 1}{mark}"
             if isinstance(value, dict):
-                return {key: marked(inner) for key, inner in value.items()}
-            return [marked(inner) for inner in value] if isinstance(value, list) else value
+                return {key: marked(inner, f"{path}.{key}" if path else key) for key, inner in value.items()}
+            return [marked(inner, f"{path}[]") for inner in value] if isinstance(value, list) else value
 
-        outline: Json = {}
-        for key, value in wire.items():
-            if key in _OWN:
-                slots.append((True, key))
-                outline[key] = f"{mark}{len(slots) - 1}{mark}"
-            else:
-                outline[key] = marked(value)
+        outline = marked(wire, "")
         found = re.escape(json.dumps(mark)[1:-1])
         parts = re.split(f'"{found}([0-9]+){found}"', render_event(outline))
         self._segments = tuple(parts[::2])
         self._slots = tuple(slots[int(number)] for number in parts[1::2])
 
-    def filled(self, event: Json, ids: Ids) -> tuple[Json, str]:
-        """The wire event and its frame for one client; `event` is the canonical event as it is sent."""
-        assert self._wire_places is not None
-        wire = self._wire_places.bound(ids)
-        for key in _OWN & wire.keys():
-            wire[key] = event.get(key)
+    def filled(self, event: Json, ids: Ids) -> str:
+        """The frame for one client; `event` is the canonical event as it is sent."""
         segments = self._segments
         pieces = [segments[0]]
         for (own, name), segment in zip(self._slots, segments[1:], strict=True):
-            pieces += (_text(event.get(name) if own else ids.get(name, name)), segment)
-        return wire, "".join(pieces)
+            pieces += (id_text(_given(event, name) if own else ids.get(name, name)), segment)
+        return "".join(pieces)
+
+    def wire_event(self, event: Json, ids: Ids) -> Json:
+        """The wire event for one client."""
+        assert self._wire_places is not None
+        wire = self._wire_places.bound(ids)
+        for own, name in self._slots:
+            if own:
+                put_path_apart(wire, name, _given(event, name))
+        return wire
 
 
-def _text(value: Any) -> str:
+def _given(event: Json, path: str) -> Any:
+    """A value that the event itself gives."""
+    value = event.get(path) if "." not in path else get_path(event, path)
+    return None if value is MISSING else value
+
+
+def id_text(value: Any) -> str:
     """JSON of an id, in ASCII: a client may have made up anything."""
     return encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)
 

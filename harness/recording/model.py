@@ -7,7 +7,6 @@ band; refusals; the end. Nothing in here is tied to a place in the recording.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ from functools import cached_property
 from harness.cassette import Close
 from harness.messages import Json
 from harness.recording.frames import Template
+from harness.recording.passages import RecordedPassage, stretches
 
 AUDIO_SHARE = 0.8
 """How much of the recorded input audio must have come: clients cut silence and drop part chunks."""
@@ -138,8 +138,8 @@ class RecordedAnswer:
 
     @cached_property
     def ids(self) -> frozenset[str]:
-        """Every id that is this answer's own: its response, its items, its calls."""
-        found = {self.response.get("id")}
+        """Every id that is this answer's own: its response, its conversation, its items, its calls."""
+        found = {self.response.get("id"), self.response.get("conversation_id")}
         for line in self.lines:
             item = line.event.get("item")
             if isinstance(item, dict):
@@ -150,6 +150,17 @@ class RecordedAnswer:
     def templates(self) -> tuple[Template, ...]:
         """A template for each line; made once, however many clients it is played to."""
         return tuple(Template(line.event, line.wire, self.ids) for line in self.lines)
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """The lines that are said, by their places."""
+        kept = {id(line) for line in self.spoken}
+        return tuple(place for place, line in enumerate(self.lines) if id(line) in kept)
+
+    @cached_property
+    def stretches(self) -> tuple[int | RecordedPassage, ...]:
+        """The lines that are said, by their places; deltas that follow each other in one."""
+        return tuple(stretches(self.places, self.events, self.templates))
 
     @cached_property
     def float_templates(self) -> tuple[Template, ...]:
@@ -208,6 +219,10 @@ class RecordedRefusal:
     """The error's `event_id` is the client's; None where nothing tells, as the client gave none."""
 
 
+OF_ONE_CLIENT = ("id", "expires_at")
+"""What two sessions never share, by its names in every dialect."""
+
+
 @dataclass(frozen=True)
 class Session:
     """What the service said the session was, canonical and on the wire.
@@ -224,6 +239,19 @@ class Session:
     @property
     def session(self) -> Json:
         return self.event["session"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def template(self) -> Template:
+        """The event for any client whose session is such a one."""
+        own = {"event_id", *(f"session.{name}" for name in OF_ONE_CLIENT)}
+        return Template(self.event, self.wire, frozenset(), own)
+
+    def is_of(self, session: Json) -> bool:
+        """Whether it says of a session what that is, but for what every client has of its own."""
+        mine = self.session
+        return mine.keys() == session.keys() and all(
+            mine[name] == value for name, value in session.items() if name not in OF_ONE_CLIENT
+        )
 
 
 @dataclass(frozen=True)
@@ -259,12 +287,12 @@ class Recording:
     """A socket that joined a call: it gets no `session.created`."""
 
 
+_OF_THE_SERVICE = ("id", "status", "object")
+
+
 def without_ids(item: Json) -> Json:
     """An item without what the service gives it: its id, status and object; ids of calls stay."""
-    bare = copy.deepcopy(item)
-    for key in ("id", "status", "object"):
-        bare.pop(key, None)
-    return bare
+    return {key: value for key, value in item.items() if key not in _OF_THE_SERVICE}
 
 
 _OF_ONE_SESSION = ("event_id", "previous_item_id", "item_id", "response_id", "call_id")

@@ -127,7 +127,7 @@ class RealtimeServer:
         assert self._server is not None
         loop = asyncio.get_running_loop()
         self._server.close()
-        for socket, (_, connection) in tuple(self._delayed.items()):
+        for socket, (_timer, connection) in tuple(self._delayed.items()):
             connection.handshake = replace(connection.handshake, status=503)
             socket.refuse(*_refused(503, "the server goes down"))
         for one in tuple(self._present):

@@ -148,36 +148,53 @@ class Session:
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
-        service, pace, socket = self._service, self._pace, self._socket
-        room = TURN_BYTES
-        while socket.open and not socket.full:
+        socket, room = self._socket, TURN_BYTES
+        while self._pausing is None and socket.open and not socket.full:
             wall = self._wall()
-            service.advance(pace.clock(wall))
-            outgoing = self._held or service.pop(pace.until(wall))
-            if outgoing is None:
-                if service.ending is not None:
-                    self._end(service.ending)
-                else:
-                    self._rest(wall)
+            self._service.advance(self._pace.clock(wall))
+            said = self._say_deltas(wall, room) or self._say_next(wall)
+            if not said:
                 break
-            wait = 0.0 if self._held is not None else self._wait_before(outgoing)
-            if wait:
-                self._held = outgoing
-                self._pause(wait)
-                break
-            self._held = None
-            frame = outgoing.frame.encode()
-            socket.put(frame)
-            service.sent(outgoing)
-            room -= len(frame)
-            if outgoing.thinking and pace.speed is None and pace.thinking:
-                self._pause(pace.thinking)
-                break
-            if room <= 0:
+            room -= said
+            if room <= 0 and self._pausing is None:
                 self._pause(0.0)
-                break
         if socket.flush():
             self._connection.touch()
+
+    def _say_deltas(self, wall: float, room: int) -> int:
+        """Says deltas that follow each other, where they are next; returns how many bytes that was."""
+        if self._held is not None or self._pace.delays:
+            return 0
+        burst = self._service.burst(self._pace.until(wall), room)
+        if burst is None:
+            return 0
+        for frame in burst.frames:
+            self._socket.put(frame)
+        self._service.sent(burst.number, len(burst.frames))
+        return sum(map(len, burst.frames))
+
+    def _say_next(self, wall: float) -> int:
+        """Says one thing, and returns how many bytes it was; none where it is not time to, or all is said."""
+        service = self._service
+        outgoing = self._held or service.pop(self._pace.until(wall))
+        if outgoing is None:
+            if service.ending is not None:
+                self._end(service.ending)
+            else:
+                self._rest(wall)
+            return 0
+        wait = 0.0 if self._held is not None else self._wait_before(outgoing)
+        if wait:
+            self._held = outgoing
+            self._pause(wait)
+            return 0
+        self._held = None
+        frame = outgoing.frame.encode()
+        self._socket.put(frame)
+        service.sent(outgoing.number, 1)
+        if outgoing.thinking and self._pace.speed is None and self._pace.thinking:
+            self._pause(self._pace.thinking)
+        return len(frame)
 
     def _wait_before(self, outgoing: Outgoing) -> float:
         """Real seconds to let pass before it is sent."""

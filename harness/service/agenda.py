@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.messages import Json
 from harness.service.exchange import Ending, Origin
-from harness.service.supply import Prepared
+from harness.service.supply import Passage, Prepared
 
 _PARTNERS = {
     "response.output_item.added": "conversation.item.added",
@@ -32,6 +32,22 @@ class Queued:
     """The response it is part of; cancelling the response drops it."""
     prepared: Prepared | None = None
     ending: Ending | None = None
+    passage: Passage | None = None
+    """Deltas that follow each other, in place of an event; `t` is the time of the next of them."""
+    place: int = 0
+    """Which of them that is."""
+    begun: float = 0.0
+    """When the answer began, from which the passage counts its times."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """Deltas of a passage that are due: those from `first` up to before `end`."""
+
+    queued: Queued
+    passage: Passage
+    first: int
+    end: int
 
 
 class Agenda:
@@ -51,6 +67,36 @@ class Agenda:
         if not self._queue or (until is not None and self._queue[0][0] > until):
             return None
         return heapq.heappop(self._queue)[2]
+
+    def take_deltas(self, until: float | None, room: int) -> Due | None:
+        """Deltas that follow each other, where they are next, before anything else is due; `room` in bytes.
+
+        None where something else is next, or nothing is due yet.
+        """
+        if not self._queue:
+            return None
+        t, order, queued = self._queue[0]
+        passage, first = queued.passage, queued.place
+        if passage is None or (until is not None and t > until):
+            return None
+        times, sizes = passage.times, passage.sizes
+        begun = queued.begun
+        other = min(self._queue[1:3], default=None, key=lambda entry: entry[:2])
+        end = first
+        while end < len(times) and (room > 0 or end == first):
+            at = begun + times[end]
+            if end > first and (
+                (until is not None and at > until) or (other is not None and (at, order) > other[:2])
+            ):
+                break
+            room -= sizes[end]
+            end += 1
+        if end == len(times):
+            heapq.heappop(self._queue)
+        else:
+            rest = replace(queued, t=begun + times[end], place=end)
+            heapq.heapreplace(self._queue, (rest.t, order, rest))
+        return Due(queued, passage, first, end)
 
     def take_partner(self, queued: Queued) -> Queued | None:
         """The event that belongs directly after this one of a response, whatever else is due before it."""

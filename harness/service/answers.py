@@ -9,7 +9,6 @@ last one; `conversation.item.done` stands directly before
 from __future__ import annotations
 
 import base64
-import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from itertools import chain, repeat
 
 from harness.audio import PCM_BYTES_PER_MS, bytes_per_ms, encoded, format_of
 from harness.dialects import Evidence
-from harness.messages import Json
+from harness.messages import Json, copied
 from harness.scenario import Answer, Call, Cut, Failure, Incomplete, Several, Speech, Text
 from harness.service.effective import response_fields
 from harness.service.ids import IdMint
@@ -149,7 +148,7 @@ def _opening(item: _Made, frame: ResponseFrame, index: int) -> Iterator[Json]:
     yield {
         "type": "conversation.item.added",
         "previous_item_id": None,
-        "item": copy.deepcopy(item.started),
+        "item": copied(item.started),
     }
 
 
@@ -160,9 +159,9 @@ def _placed(event: Json, item: _Made, frame: ResponseFrame, index: int) -> Json:
 
 def _end(item: _Made, frame: ResponseFrame, index: int) -> Iterator[Json]:
     yield from (_placed(event, item, frame, index) for event in item.closing)
-    done = copy.deepcopy(item.finished)
+    done = copied(item.finished)
     yield {"type": "conversation.item.done", "previous_item_id": None, "item": done}
-    done = copy.deepcopy(done)
+    done = copied(done)
     yield {
         "type": "response.output_item.done",
         "response_id": frame.response_id,

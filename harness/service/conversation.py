@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
 from harness.dialects import Evidence
-from harness.messages import Json
+from harness.messages import Json, copied
 from harness.service.input_audio import KEPT_BYTES
 from harness.service.registry import CAPTURES, TYPES, rule
 
@@ -180,7 +179,7 @@ class Conversation:
         position = self.position(item_id)
         if position is None:
             return None
-        item: Json = copy.deepcopy(self.items[position])
+        item: Json = copied(self.items[position])
         for (holder, part), sound in self._sounds.items():
             if holder == item_id:
                 item["content"][part]["audio"] = sound

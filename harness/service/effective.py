@@ -7,11 +7,10 @@ transcription given by model alone comes back with language and prompt null.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from harness.dialects import Dialect, Evidence
-from harness.messages import MISSING, Json, get_path, put_path
+from harness.messages import MISSING, Json, get_path, put_path_apart
 from harness.service.registry import CAPTURES, TYPES, rule
 
 _IMMUTABLE = frozenset({"id", "object", "model", "expires_at", "client_secret"})
@@ -42,7 +41,7 @@ def initial_session(
 ) -> Json:
     """The session of `session.created`, in canonical form."""
     facts = dialect.service
-    session = copy.deepcopy(dict(facts.transcription_session if transcription else facts.session))
+    session = facts.transcription_session if transcription else facts.session
     result: Json = {}
     for key, value in session.items():
         result[key] = value
@@ -87,7 +86,7 @@ def initial_session(
 )
 def merged_session(dialect: Dialect, session: Json, update: Json) -> Json:
     """The session after an accepted update (both canonical)."""
-    result = copy.deepcopy(session)
+    result = dict(session)
     for name, value in update.items():
         if name in _IMMUTABLE:
             continue
@@ -116,7 +115,7 @@ def _set(dialect: Dialect, session: Json, path: str, value: Any) -> None:
         current = get_path(session, path)
         same_model = path == _TRANSCRIPTION and "model" not in value and isinstance(current, dict)
         value = {**dialect.service.fill[path], **(current if same_model else {}), **value}
-    put_path(session, path, copy.deepcopy(value))
+    put_path_apart(session, path, value)
 
 
 def _filled_detection(dialect: Dialect, session: Json, value: Json) -> Json:
@@ -139,14 +138,14 @@ def _filled_detection(dialect: Dialect, session: Json, value: Json) -> Json:
 )
 def effective_session(session: Json, overrides: Json) -> Json:
     """The session a response really runs under: the session and the response's own overrides."""
-    result = copy.deepcopy(session)
+    result = dict(session)
     for name, value in overrides.items():
         if name in ("metadata", "conversation", "input") or value is None:
             continue
         if name == "audio" and isinstance(value, dict):
             output = value.get("output")
             for leaf, inner in output.items() if isinstance(output, dict) else ():
-                put_path(result, f"audio.output.{leaf}", inner)
+                put_path_apart(result, f"audio.output.{leaf}", inner)
         else:
             result[name] = value
     return result

@@ -6,13 +6,14 @@ is append-only while the session runs and read-only afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableSequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harness.dialects import Evidence, Refusal, Unproven
 from harness.messages import Json, Side
 from harness.recording import Waiting
+from harness.service.wire_log import WireLog
 
 
 class Origin(StrEnum):
@@ -104,7 +105,7 @@ class Exchange:
     """Everything that crossed one connection, in order."""
 
     handshake: Handshake | None = None
-    entries: list[Entry] = field(default_factory=list)
+    entries: MutableSequence[Entry] = field(default_factory=WireLog)
     responses: list[ResponseStart] = field(default_factory=list)
     session: Json | None = None
     """The effective session at the end, canonical."""

@@ -32,7 +32,7 @@ from harness.service.rules import after_response, obey, start_expiry, transcribe
 from harness.service.running import Running
 from harness.service.sender import MAX_SHOWN, Outgoing, Sender
 from harness.service.speech import Detector, EnergyDetector
-from harness.service.supply import ResponseRequest, Supplied, Supplier, Supply
+from harness.service.supply import Delta, ResponseRequest, Supplied, Supplier, Supply
 
 __all__ = ["MAX_SHOWN", "STOCK_ANSWER", "Outgoing", "Service"]
 
@@ -202,8 +202,8 @@ class Service(Sender):
         """The events that tell what was said in committed audio, `t` seconds after the commit."""
         return transcribed(self, item_id, ms)
 
-    def sent(self, outgoing: Outgoing) -> None:
-        """A frame that was popped has gone to the client."""
+    def sent(self, number: int, count: int) -> None:
+        """So many frames, from that place in the log on, have gone to the client."""
 
     def created(self, item: Json) -> None:
         """The client created an item."""
@@ -297,6 +297,13 @@ class Service(Sender):
         elif event["type"] == "response.done" and run is not None:
             self._response_done(run)
             after_response(self, run, event["response"])
+
+    def settle_delta(self, queued: Queued, delta: Delta) -> None:
+        run = self.running.get(queued.response_id or "")
+        if run is not None:
+            ms = run.sent_delta(delta)
+            if ms and not run.outside:
+                self.conversation.made_audio(delta.item_id, ms)
 
     def _response_done(self, run: Running) -> None:
         self.running.pop(run.id, None)

@@ -13,7 +13,7 @@ from harness.service.effective import effective_session
 from harness.service.exchange import Origin, ResponseStart
 from harness.service.registry import CAPTURE_BETA, TYPES, rule
 from harness.service.running import Running
-from harness.service.supply import ResponseRequest
+from harness.service.supply import Passage, ResponseRequest, Supplied
 from harness.service.usage import usage
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def start_response(service: Service, overrides: Json, *, refused: bool, by_servi
     supply = service.supply(ResponseRequest(frame, refused, outside, by_service))
     events = supply.events
     if outside:
-        events = tuple(e for e in events if not e.event["type"].startswith("conversation.item."))
+        events = tuple(one for one in events if not _of_conversation(one))
     if not events:
         return
     start = ResponseStart(0, frame.session, (), supply.origin, supply.why_modelled)
@@ -50,6 +50,11 @@ def start_response(service: Service, overrides: Json, *, refused: bool, by_servi
     if not outside:
         service.active = frame.response_id
     for index, supplied in enumerate(events):
+        if not isinstance(supplied, Supplied):
+            service.emit_passage(
+                supplied, origin=supply.origin, delay=THINKING, response_id=frame.response_id
+            )
+            continue
         service.emit(
             supplied.event,
             origin=supply.origin,
@@ -90,6 +95,10 @@ def cut_response(
     response["status_details"] = details
     for event in (*closing, {"type": "response.done", "response": response}):
         service.emit(event, origin=origin, delay=delay, response_id=response_id)
+
+
+def _of_conversation(supplied: Supplied | Passage) -> bool:
+    return isinstance(supplied, Supplied) and supplied.event["type"].startswith("conversation.item.")
 
 
 def _opens(queued: Queued) -> bool:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.audio import bytes_per_ms, format_of
-from harness.messages import Json, decode_audio
+from harness.messages import Json, copied, decode_audio
 from harness.service.answers import ResponseFrame
 from harness.service.exchange import Origin, ResponseStart
+from harness.service.supply import Delta
 from harness.service.usage import MS_PER_AUDIO_TOKEN, Cost
 
-_STREAMS = {
-    "response.output_text.delta": "text",
-    "response.output_audio_transcript.delta": "transcript",
-    "response.function_call_arguments.delta": "arguments",
-}
+_STREAMS = frozenset(
+    {
+        "response.output_text.delta",
+        "response.output_audio_transcript.delta",
+        "response.function_call_arguments.delta",
+    }
+)
 
 _CLOSING = {
     "response.output_text.done",
@@ -32,10 +35,14 @@ class _Part:
     at: Json
     """`item_id`, `output_index` and `content_index`."""
     kind: str
-    words: str = ""
+    pieces: list[str] = field(default_factory=list)
     done: bool = False
     ended: set[str] = field(default_factory=set)
     """The streams that had their own `.done`."""
+
+    @property
+    def words(self) -> str:
+        return "".join(self.pieces)
 
 
 @dataclass
@@ -43,7 +50,7 @@ class _Item:
     place: Json
     item: Json
     parts: dict[Any, _Part] = field(default_factory=dict)
-    arguments: str = ""
+    arguments: list[str] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     settled: bool = False
     """Its `conversation.item.done` was sent."""
@@ -90,6 +97,22 @@ class Running:
         elif "item_id" in event:
             self._sent_of_item(event, type_)
 
+    def sent_delta(self, delta: Delta) -> int:
+        """Takes note of deltas that went out; returns the milliseconds of their sound."""
+        if delta.words:
+            self.cost.text += len(delta.words)
+            item = self._item(delta.item_id)
+            part = item.parts.get(delta.content_index)
+            (item.arguments if part is None else part.pieces).extend(delta.words)
+        ms = sum(sound // self._bytes_per_ms for sound in delta.sounds)
+        self.audio_ms += ms
+        self.cost.audio = self.audio_ms // MS_PER_AUDIO_TOKEN
+        return ms
+
+    @cached_property
+    def _bytes_per_ms(self) -> int:
+        return bytes_per_ms(format_of(self.frame.session, "output"))
+
     def _item(self, item_id: str) -> _Item:
         return self.items.setdefault(
             item_id, _Item({"response_id": self.id}, {"id": item_id, "type": "message"})
@@ -105,14 +128,9 @@ class Running:
             item.parts[index].done = True
         elif type_ == "response.output_audio.delta":
             audio = decode_audio(event.get("delta")) or b""
-            self.audio_ms += len(audio) // bytes_per_ms(format_of(self.frame.session, "output"))
-            self.cost.audio = self.audio_ms // MS_PER_AUDIO_TOKEN
+            self.sent_delta(Delta(event["item_id"], index, sounds=(len(audio),)))
         elif type_ in _STREAMS:
-            self.cost.text += 1
-            if index in item.parts:
-                item.parts[index].words += event["delta"]
-            else:
-                item.arguments += event["delta"]
+            self.sent_delta(Delta(event["item_id"], index, (event["delta"],)))
         elif type_ in _CLOSING:
             (item.parts[index].ended if index in item.parts else item.ended).add(type_)
 
@@ -129,11 +147,11 @@ class Running:
                 name = "response.function_call_arguments.done"
                 if name not in item.ended:
                     call = {"item_id": finished["id"], "call_id": finished.get("call_id")}
-                    said = {"name": finished.get("name"), "arguments": item.arguments}
+                    said = {"name": finished.get("name"), "arguments": "".join(item.arguments)}
                     yield {"type": name, **item.place, **call, **said}
             if not self.outside and not item.settled:
                 yield {"type": "conversation.item.done", "previous_item_id": None, "item": finished}
-            yield {"type": "response.output_item.done", **item.place, "item": copy.deepcopy(finished)}
+            yield {"type": "response.output_item.done", **item.place, "item": copied(finished)}
 
     def _closed_part(self, part: _Part) -> Iterator[Json]:
         at = {"response_id": self.id, **part.at}
@@ -152,9 +170,9 @@ class Running:
         yield {"type": "response.content_part.done", **at, "part": closed}
 
     def _finished(self, item: _Item) -> Json:
-        finished = {**copy.deepcopy(item.item), "status": "incomplete"}
+        finished = {**copied(item.item), "status": "incomplete"}
         if finished.get("type") == "function_call":
-            finished["arguments"] = item.arguments
+            finished["arguments"] = "".join(item.arguments)
         else:
             finished["content"] = [
                 {"type": "output_audio", "transcript": part.words}

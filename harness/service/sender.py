@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from harness.dialects import Dialect
 from harness.faults import End, EndResponse, FaultLine, Frame, Pause, Stall, Step
 from harness.messages import Json, Side, render_event
-from harness.service.agenda import Agenda, Queued
+from harness.service.agenda import Agenda, Due, Queued
 from harness.service.durations import LATENCY
 from harness.service.exchange import Ending, Entry, Exchange, Origin
 from harness.service.ids import IdMint
-from harness.service.supply import Prepared
+from harness.service.supply import Delta, Passage, Prepared
+from harness.service.wire_log import WireLog
 from harness.translation import Translator
 
 MAX_SHOWN = 65_536
@@ -28,19 +31,46 @@ MAX_SHOWN = 65_536
 class Outgoing:
     """One frame to send, `pause` seconds of real time after the one before.
 
-    `event` is None where the frame is no event. After one marked `thinking` the
-    service takes its time.
+    `event` is as on the wire, None where the frame is no event. After one marked
+    `thinking` the service takes its time.
     """
 
     t: float
-    event: Json | None
     canonical: tuple[Json, ...]
     origin: Origin
     frame: str
     number: int
     """Its place in the log."""
+    log: MutableSequence[Entry]
     thinking: bool = False
     pause: float = 0.0
+
+    @property
+    def event(self) -> Json | None:
+        return self.log[self.number].event
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Frames to send together, in UTF-8; `number` is the place of the first in the log."""
+
+    t: float
+    frames: tuple[bytes, ...]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """One event of a passage, sent alone."""
+
+    passage: Passage
+    place: int
+
+    def frame(self, event: Json) -> str:
+        return self.passage.frame(self.place, event["event_id"]).decode()
+
+    def wire(self, event: Json) -> Json:
+        return self.passage.event(self.place, event["event_id"])[1]
 
 
 class Sender(ABC):
@@ -73,6 +103,10 @@ class Sender(ABC):
         """What sending an event does to the state."""
 
     @abstractmethod
+    def settle_delta(self, queued: Queued, delta: Delta) -> None:
+        """What sending a delta of a passage does to it."""
+
+    @abstractmethod
     def end_response(self, response_id: str | None, status: str, details: Json) -> None:
         """A fault ends a response that is running; the active one where it struck none."""
 
@@ -98,6 +132,12 @@ class Sender(ABC):
     ) -> None:
         """Queues one canonical event `delay` seconds from now."""
         self.agenda.push(Queued(self.t + delay, event, origin, thinking, response_id, prepared))
+
+    def emit_passage(self, passage: Passage, *, origin: Origin, delay: float, response_id: str) -> None:
+        """Queues deltas that follow each other, of an answer that begins `delay` seconds from now."""
+        begun = self.t + delay
+        t = begun + passage.times[0]
+        self.agenda.push(Queued(t, None, origin, response_id=response_id, passage=passage, begun=begun))
 
     def end(self, code: int | None, reason: str = "") -> None:
         """Queues the end of the connection."""
@@ -137,7 +177,8 @@ class Sender(ABC):
         while not self._ready:
             if self._stalled or self.ending is not None:
                 return None
-            queued = self.agenda.take(until)
+            due = self.agenda.take_deltas(until, 0)
+            queued = self.agenda.take(until) if due is None else self._alone(due)
             if queued is None:
                 return None
             self._tick(queued.t)
@@ -151,6 +192,47 @@ class Sender(ABC):
             for end in ends:
                 self.end_response(queued.response_id, end.status, end.details)
         return self._ready.popleft()
+
+    def burst(self, until: float | None, room: int) -> Burst | None:
+        """Deltas that follow each other, where they are next, as many as fill `room` bytes.
+
+        None where something else is next: that comes out of `pop`.
+        """
+        if self._ready or self._stalled or self.ending is not None:
+            return None
+        due = self.agenda.take_deltas(until, room)
+        if due is None:
+            return None
+        passage, first, begun = due.passage, due.first, due.queued.begun
+        ids = self._event_ids(begun, passage.times[first : due.end])
+        frames = tuple(map(passage.frame, range(first, due.end), ids))
+        origin = due.queued.origin
+
+        def write(index: int) -> Entry:
+            event, wire = passage.event(first + index, ids[index])
+            t = begun + passage.times[first + index]
+            return Entry(number + index, t, Side.SERVER, wire, (event,), origin)
+
+        number = self.log_later(len(ids), write)
+        for delta in passage.deltas(first, due.end):
+            self.settle_delta(due.queued, delta)
+        return Burst(self.t, frames, number)
+
+    def _event_ids(self, begun: float, times: Sequence[float]) -> list[str]:
+        """Ids for events of these times, counted from when an answer began; the clock moves to the last."""
+        ids: list[str] = []
+        for _, same in groupby(times, key=lambda t: int(begun + t)):  # ids carry the seconds
+            moments = tuple(same)
+            self._tick(begun + moments[0])
+            ids += self.mint.mint_events(len(moments))
+        self._tick(begun + times[-1])
+        return ids
+
+    def _alone(self, due: Due) -> Queued:
+        """The first of such deltas as an event like any other."""
+        self._tick(due.queued.t)
+        event, _ = due.passage.event(due.first, self.mint.mint("event"))
+        return replace(due.queued, event=event, passage=None, prepared=_Made(due.passage, due.first))
 
     @property
     def next_at(self) -> float | None:
@@ -178,7 +260,11 @@ class Sender(ABC):
         """Sends an event; returns what ends its response then."""
         canonical = self.completed(event)
         if queued.prepared is not None:
-            wire, frame = queued.prepared.ready(canonical)
+            if not self.faults.on_events:
+                self._say(queued, canonical, queued.prepared)
+                self.settle(queued, canonical)
+                return []
+            wire, frame = queued.prepared.wire(canonical), queued.prepared.frame(canonical)
         else:
             translated = self.translator.to_wire(Side.SERVER, canonical).events
             if not translated:
@@ -192,6 +278,26 @@ class Sender(ABC):
         self.settle(queued, canonical)
         return [step for step in steps if isinstance(step, EndResponse)]
 
+    def _say(self, queued: Queued, canonical: Json, prepared: Prepared) -> None:
+        """Says what was made ready beforehand; its entry is written when somebody reads it."""
+        t, origin = self.t, queued.origin
+
+        def write(_: int) -> Entry:
+            return Entry(number, t, Side.SERVER, prepared.wire(canonical), (canonical,), origin)
+
+        number = self.log_later(1, write)
+        self._ready_to_go((canonical,), origin, prepared.frame(canonical), number, thinking=queued.thinking)
+
+    def _ready_to_go(
+        self, canonical: tuple[Json, ...], origin: Origin, frame: str, number: int, *, thinking: bool
+    ) -> None:
+        if canonical and canonical[0]["type"] == "response.created":
+            self.response_created(canonical[0]["response"]["id"], number)
+        self._ready.append(
+            Outgoing(self.t, canonical, origin, frame, number, self.exchange.entries, thinking, self._pause)
+        )
+        self._pause = 0.0
+
     def _step(self, step: Step, queued: Queued) -> None:
         if isinstance(step, Frame):
             own = step.fault is None
@@ -201,13 +307,7 @@ class Sender(ABC):
             number = self.log(
                 Side.SERVER, step.event, canonical=shown, origin=origin, raw=raw, fault=step.fault
             )
-            if shown and shown[0]["type"] == "response.created":
-                self.response_created(shown[0]["response"]["id"], number)
-            thinking = queued.thinking and own
-            self._ready.append(
-                Outgoing(self.t, step.event, shown, origin, step.text, number, thinking, self._pause)
-            )
-            self._pause = 0.0
+            self._ready_to_go(shown, origin, step.text, number, thinking=queued.thinking and own)
         elif isinstance(step, Pause):
             self._pause += step.seconds
         elif isinstance(step, End):
@@ -223,6 +323,12 @@ class Sender(ABC):
         number = len(self.exchange.entries)
         self.exchange.entries.append(Entry(number, self.t, side, event, **fields))
         return number
+
+    def log_later(self, count: int, write: Callable[[int], Entry]) -> int:
+        """Takes down so many messages, written when somebody reads them; returns the first number."""
+        entries = self.exchange.entries
+        assert isinstance(entries, WireLog)
+        return entries.note(count, write)
 
     def mark_refused(self, number: int, error: str) -> None:
         entry = self.exchange.entries[number]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,18 +14,58 @@ from harness.service.exchange import Origin
 class Prepared(Protocol):
     """An event made ready beforehand, so that sending it costs no translation."""
 
-    def ready(self, event: Json) -> tuple[Json, str]:
-        """The event in wire form and as the text of its frame; `event` is canonical, as it goes out now."""
+    def frame(self, event: Json) -> str:
+        """The text of its frame; `event` is canonical, as it goes out now."""
+        ...
+
+    def wire(self, event: Json) -> Json:
+        """The same in wire form."""
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Supplied:
     """One event of an answer, canonical, `t` seconds from the answer's start."""
 
     t: float
     event: Json
     prepared: Prepared | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What deltas add to an item: words, or bytes of sound each; a call's arguments are in no content."""
+
+    item_id: str
+    content_index: object
+    words: tuple[str, ...] = ()
+    sounds: tuple[int, ...] = ()
+
+
+class Passage(Protocol):
+    """Deltas of one answer that follow each other, made ready beforehand.
+
+    Nothing in them depends on the moment. `times` are seconds from the answer's
+    start, `sizes` bytes of each frame.
+    """
+
+    @property
+    def times(self) -> Sequence[float]: ...
+
+    @property
+    def sizes(self) -> Sequence[int]: ...
+
+    def frame(self, index: int, event_id: str) -> bytes:
+        """One of them as the text of its frame, in UTF-8."""
+        ...
+
+    def event(self, index: int, event_id: str) -> tuple[Json, Json]:
+        """One of them in canonical and in wire form."""
+        ...
+
+    def deltas(self, first: int, end: int) -> Iterable[Delta]:
+        """What those from `first` up to before `end` add to their item."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +88,7 @@ class Supply:
     cancelled; the service then closes what is open.
     """
 
-    events: tuple[Supplied, ...]
+    events: tuple[Supplied | Passage, ...]
     origin: Origin
     why_modelled: str | None = None
     hold: bool = False

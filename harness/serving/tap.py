@@ -9,7 +9,7 @@ from harness.faults import End, Pause, Stall, Step
 from harness.messages import Json, Side
 from harness.model_script import ScriptedModel
 from harness.playback import Playback
-from harness.service import Entry, Outgoing, Service
+from harness.service import Entry, Service
 from harness.service.agenda import Queued
 from harness.serving.happenings import Crossed, Struck
 
@@ -97,9 +97,10 @@ class Tapped(Service):
             if entry.side is Side.CLIENT:
                 self.tap.take(entry, self)
 
-    def sent(self, outgoing: Outgoing) -> None:
-        super().sent(outgoing)
-        self.tap.take(self.exchange.entries[outgoing.number], self)
+    def sent(self, number: int, count: int) -> None:
+        super().sent(number, count)
+        for entry in self.exchange.entries[number : number + count]:
+            self.tap.take(entry, self)
 
     def _step(self, step: Step, queued: Queued) -> None:
         super()._step(step, queued)

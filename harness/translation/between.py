@@ -9,12 +9,11 @@ or else from the other service's defaults, and named too.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
 from harness.dialects import Dialect
-from harness.messages import MISSING, Json, Side, get_path
+from harness.messages import MISSING, Json, Side, copied, get_path
 from harness.translation.absent import Absent
 from harness.translation.fit import fit_event
 from harness.translation.objects import Loss, Rows, canonical_paths, objects_to_wire, wire_paths
@@ -88,7 +87,7 @@ class Bridge:
         default = dict(facts.transcription_session if hears else facts.session)
         for session in (_over(default, self._session), default):
             told = session if holder == "session" else _of_response(session)
-            yield objects_to_wire(rows, copy.deepcopy(told), [], holder)
+            yield objects_to_wire(rows, copied(told), [], holder)
 
 
 def _of_response(session: Json) -> Json:

@@ -9,7 +9,6 @@ event as it came, so that each loss can be found in it.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from harness.dialects import Acceptance, Dialect
 from harness.dialects.acceptance import is_of
 from harness.dialects.model import Field, Shape, Vocabulary
-from harness.messages import MISSING, Json, Side, get_path, json_type
+from harness.messages import MISSING, Json, Side, copied, get_path, json_type
 from harness.translation.objects import Loss
 
 Stock = Callable[[str], Iterable[Json]]
@@ -169,7 +168,7 @@ class _Walk:
             if value is MISSING:
                 continue
             try:
-                result[spec.name] = self.attempt(spec, copy.deepcopy(value), path)
+                result[spec.name] = self.attempt(spec, copied(value), path)
             except _Misfit:
                 continue
             self.made_up.append(path)

@@ -8,10 +8,9 @@ added: directly before `response.output_item.done`.
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-from harness.messages import Json
+from harness.messages import Json, copied
 from harness.translation.objects import Loss
 
 ADDED = "conversation.item.added"
@@ -57,13 +56,13 @@ class Halves:
             self._answering[id_] = event.get("previous_item_id")
         elif type_ == ADDED and id_ not in self._detected and id_ not in self._done:
             self._finish(id_)
-            return (event, {**copy.deepcopy(event), "type": DONE})
+            return (event, {**copied(event), "type": DONE})
         elif type_ == "response.output_item.done" and id_ in self._answering:
             done: Json = {"type": DONE}
             if "event_id" in event:
                 done["event_id"] = event["event_id"]
             done["previous_item_id"] = self._answering[id_]
-            done["item"] = copy.deepcopy(event["item"])
+            done["item"] = copied(event["item"])
             self._finish(id_)
             return (done, event)
         return (event,)

@@ -7,13 +7,12 @@ name its own side has for it.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from harness.dialects.model import MapRow
-from harness.messages import MISSING, Json, get_path, put_path
+from harness.messages import MISSING, Json, copied, get_path, put_path
 
 NO_PLACE_IN_CANONICAL = "canonical form has no place for it"
 NO_PLACE_ON_WIRE = "the wire has no place for it"
@@ -99,7 +98,7 @@ def _root(path: str | None) -> str:
 
 def _taken(rows: Rows, here: Place, source: Json) -> tuple[list[tuple[MapRow, Any]], Json]:
     """Each row's value, those of the deepest rows first, and what no row spoke of."""
-    rest = copy.deepcopy(source)
+    rest = copied(source)
     found: list[tuple[MapRow, Any]] = []
     for row in sorted(rows, key=lambda row: -_depth(here(row))):
         path = here(row)
@@ -151,7 +150,7 @@ def _mapped(row: MapRow, source: Json, value: Any, losses: list[Loss], path: str
                 back = next(spelling for spelling, counterpart in pairs if _same(other, counterpart))
                 if not _same(back, candidate) and whole is candidate:
                     losses.append(Loss(path, f"{candidate!r:.80} comes back as {back!r:.80}"))
-                return copy.deepcopy(other)
+                return copied(other)
     losses.append(Loss(path, f"{value!r:.80} has no counterpart"))
     return value
 

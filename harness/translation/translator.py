@@ -9,12 +9,11 @@ content part) are put on and taken off without one.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.dialects import Dialect
-from harness.messages import Json, Side
+from harness.messages import Json, Side, copied
 from harness.translation.halves import Halves
 from harness.translation.items import items_of, rename_parts
 from harness.translation.objects import Loss, Rows, objects_to_canonical, objects_to_wire
@@ -52,7 +51,7 @@ class Translator:
 
     def to_canonical(self, side: Side, event: Json) -> Translation:
         losses: list[Loss] = []
-        result = copy.deepcopy(event)
+        result = copied(event)
         wire_type = event["type"]
         result["type"] = self._names[side].get(wire_type, wire_type)
         for holder, rows in self.objects(side, wire_type).items():
@@ -72,7 +71,7 @@ class Translator:
         vocabulary = self.dialect.client if side is Side.CLIENT else self.dialect.server
         if name not in vocabulary.events or (type_ in self._names[side] and name == type_):
             return Translation((), (Loss("type", f"{self.dialect.name} has no event for {type_!r}"),))
-        result = copy.deepcopy(event)
+        result = copied(event)
         result["type"] = name
         rename_parts(result, self._wire_parts, losses)
         for holder, rows in self.objects(side, name).items():
@@ -119,7 +118,7 @@ class Translator:
             if service.item_object:
                 item["object"] = service.item_object
         if service.content_part_copy and "part" in event:
-            event[service.content_part_copy] = copy.deepcopy(event["part"])
+            event[service.content_part_copy] = copied(event["part"])
         if not service.obfuscation and "obfuscation" in event:
             del event["obfuscation"]
             losses.append(Loss("obfuscation", "padding, which the wire has none of"))
