@@ -1,0 +1,209 @@
+"""The client of all servers: as light as it gets, so that what is measured is the server.
+
+Non-blocking sockets on one epoll, a WebSocket made by hand. It dials, waits for `session.created`, says
+all it has to say in one write, counts frames until `response.done`, and closes as the protocol wants it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from benchmarks.peers.process import KEY, Server
+from benchmarks.turns import exchanges
+from harness.cassette import Cassette
+from harness.messages import render_event
+
+HOST = "127.0.0.1"
+READ = 262_144
+PATIENCE = 60.0
+"""Seconds without anything from any server."""
+
+_CREATED = b'{"type":"response.created"'
+_DONE = b'{"type":"response.done"'
+_CLOSE = 8
+
+
+class Goal(IntEnum):
+    """How far a session is to go."""
+
+    OPENED = 1
+    """`session.created` has come, and the client says nothing."""
+    ANSWERED = 2
+    """`response.done` has come, and the connection stays open."""
+    OVER = 3
+    """It was closed by both sides."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What a client sends, as bytes: a request to open a WebSocket, and then its messages."""
+
+    request: bytes
+    messages: bytes
+    frames: int
+    """How many it is to be sent; a server that sends others plays another session."""
+
+
+def talk_of(cassette: Cassette, model: str) -> Talk:
+    """The client's part of a cassette, which it asks for by the name of a model."""
+    lines = (
+        f"GET {cassette.header.path}?model={model} HTTP/1.1",
+        f"Host: {HOST}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        f"api-key: {KEY}",
+        "\r\n",
+    )
+    told, *asked = exchanges(cassette)
+    messages = b"".join(masked(render_event(event).encode()) for event, _ in asked)
+    frames = sum(len(events) for _, events in (told, *asked))
+    return Talk("\r\n".join(lines).encode(), messages, frames)
+
+
+def masked(payload: bytes, opcode: int = 1) -> bytes:
+    """A client's frame."""
+    mask, size = os.urandom(4), len(payload)
+    assert size < 65536, "a length in eight bytes was never needed"
+    head = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    key = (mask * (size // 4 + 1))[:size]
+    hidden = int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")
+    return bytes([0x80 | opcode]) + head + mask + hidden.to_bytes(size, "big")
+
+
+GOODBYE = masked((1000).to_bytes(2, "big"), _CLOSE)
+
+
+class Caller:
+    """One client, from its request to the end of its connection. Times are of `time.perf_counter`."""
+
+    def __init__(self, port: int, talk: Talk) -> None:
+        self.talk = talk
+        self.reached = 0
+        self.frames = 0
+        self.opened_at = self.said_at = self.created_at = self.done_at = 0.0
+        """The first event came; the messages went out; the answer began; it ended."""
+        self._goal = 0
+        self._shaken = False
+        self._parts: list[bytes] = []
+        self._missing = 1
+        """How many bytes there must be at least to go on."""
+        self.socket = socket.create_connection((HOST, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
+        self.asked_at = time.perf_counter()
+        self.socket.send(talk.request)
+
+    def aim(self, goal: Goal) -> None:
+        """Goes on from where it is."""
+        self._goal = goal
+        if self.reached == Goal.OPENED < goal:
+            self._say()
+        elif self.reached == Goal.ANSWERED < goal:
+            self.socket.send(GOODBYE)
+
+    @property
+    def there(self) -> bool:
+        return self.reached >= self._goal
+
+    def read(self) -> None:
+        """Takes what there is to read."""
+        data = self.socket.recv(READ)
+        assert data, f"the server hung up after {self.frames} of {self.talk.frames} frames"
+        self._parts.append(data)
+        self._missing -= len(data)
+        if self._missing > 0:
+            return
+        data = b"".join(self._parts) if len(self._parts) > 1 else data
+        at = 0
+        if not self._shaken:
+            at = data.index(b"\r\n\r\n") + 4  # it is short, and comes in one piece
+            assert data.startswith(b"HTTP/1.1 101"), data
+            self._shaken = True
+        at = self._hear(data, at)
+        self._parts = [data[at:]] if at < len(data) else []
+
+    def _hear(self, data: bytes, at: int) -> int:
+        """Counts the frames that are whole; returns where the next begins."""
+        length = len(data)
+        self._missing = 2
+        while length - at >= 10 or (length - at >= 2 and data[at + 1] < 126):
+            size, head = data[at + 1], at + 2
+            if size == 126:
+                head = at + 4
+                size = int.from_bytes(data[at + 2 : head], "big")
+            elif size == 127:
+                head = at + 10
+                size = int.from_bytes(data[at + 2 : head], "big")
+            if length < head + size:
+                self._missing = head + size - length
+                return at
+            if self.reached < Goal.ANSWERED:
+                self._count(data, head)
+            elif data[at] & 15 == _CLOSE:
+                self.reached = Goal.OVER
+                self.socket.close()
+            at = head + size
+        self._missing = 1
+        return at
+
+    def _count(self, data: bytes, at: int) -> None:
+        self.frames += 1
+        if not self.reached:
+            self.opened_at = time.perf_counter()
+            self.reached = Goal.OPENED
+            if self._goal > Goal.OPENED:
+                self._say()
+        elif not self.created_at:
+            if data.startswith(_CREATED, at):
+                self.created_at = time.perf_counter()
+        elif data.startswith(_DONE, at):
+            self.done_at = time.perf_counter()
+            assert self.frames == self.talk.frames, f"{self.frames} frames, not {self.talk.frames}"
+            self.reached = Goal.ANSWERED
+            if self._goal > Goal.ANSWERED:
+                self.socket.send(GOODBYE)
+
+    def _say(self) -> None:
+        self.said_at = time.perf_counter()
+        self.socket.send(self.talk.messages)
+
+
+def call(server: Server, talk: Talk, sessions: int, at_once: int, goal: Goal = Goal.OVER) -> list[Caller]:
+    """So many sessions, so many at a time: where one has got there the next one dials."""
+    return _attended((Caller(server.port, talk) for _ in range(sessions)), at_once, goal)
+
+
+def further(callers: Iterable[Caller], goal: Goal) -> None:
+    """The same sessions, all at once, up to another goal."""
+    found = list(callers)
+    _attended(iter(found), len(found), goal)
+
+
+def _attended(new: Iterator[Caller], at_once: int, goal: Goal) -> list[Caller]:
+    going: dict[int, Caller] = {}
+    there: list[Caller] = []
+    with select.epoll() as epoll:
+        while True:
+            while len(going) < at_once and (caller := next(new, None)) is not None:
+                going[caller.socket.fileno()] = caller
+                epoll.register(caller.socket, select.EPOLLIN)
+                caller.aim(goal)
+            if not going:
+                return there
+            ready = epoll.poll(PATIENCE)
+            assert ready, f"{len(going)} sessions hear nothing more"
+            for number, _ in ready:
+                caller = going[number]
+                caller.read()
+                if caller.there:
+                    there.append(going.pop(number))
+                    if caller.reached < Goal.OVER:  # a closed socket has left by itself
+                        epoll.unregister(number)

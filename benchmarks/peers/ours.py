@@ -1,0 +1,55 @@
+"""Our server with cassettes, as fast as it can: `python -m benchmarks.peers.ours CASSETTE…`.
+
+As `serve` does, it lets go of sessions that are over; until then their logs are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.peers.process import KEY
+from harness.cassette import load_cassette
+from harness.dialects import bundled_dialect
+from harness.playback import Playback
+from harness.server import Opening, RealtimeServer
+from harness.service.pace import Pace
+
+PACE = Pace(thinking=0.0)
+"""At once, and without the pause after `response.created`, which is there to catch a client at a fault."""
+
+LOOK_SECONDS = 0.05
+
+
+async def main(paths: list[Path]) -> None:
+    cassettes = {path.stem: load_cassette(path) for path in paths}
+    dialect = bundled_dialect(next(iter(cassettes.values())).header.dialect)
+
+    def new_service(opening: Opening) -> Playback:
+        return Playback(
+            dialect,
+            cassettes[opening.model or ""],
+            seed=opening.number,
+            unix_time=int(time.time()),
+            model=opening.model,
+        )
+
+    told_to_end = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
+    async with RealtimeServer(dialect, KEY, new_service, pace=PACE) as server:
+        print(f"listening on {server.origin}")
+        while not told_to_end.is_set():
+            for connection in [one for one in server.connections if one.over]:
+                assert connection.failure is None, connection.failure
+                server.forget(connection)
+            try:
+                await asyncio.wait_for(told_to_end.wait(), LOOK_SECONDS)
+            except TimeoutError:
+                continue
+
+
+if __name__ == "__main__":
+    asyncio.run(main([Path(name) for name in sys.argv[1:]]))
