@@ -176,9 +176,9 @@ class Caller:
         self.socket.send(self.talk.messages)
 
 
-def call(server: Server, talk: Talk, sessions: int, at_once: int, goal: Goal = Goal.OVER) -> list[Caller]:
-    """So many sessions, so many at a time: where one has got there the next one dials."""
-    return _attended((Caller(server.port, talk) for _ in range(sessions)), at_once, goal)
+def call(server: Server, talks: Iterable[Talk], at_once: int = 1, goal: Goal = Goal.OVER) -> list[Caller]:
+    """A session each, so many at a time: where one has got there the next one dials."""
+    return _attended((Caller(server.port, talk) for talk in talks), at_once, goal)
 
 
 def further(callers: Iterable[Caller], goal: Goal) -> None:

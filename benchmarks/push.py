@@ -46,26 +46,25 @@ def main() -> int:
     """Prints the table; the exit status says whether all limits are kept."""
     cassettes, sizes = {}, {}
     for name, kind in KINDS.items():
-        cassettes[f"{name}-long"] = long = kind.make(kind.events, kind.piece)
+        cassettes[f"{name}-long"] = answer = kind.make(kind.events, kind.piece)
         cassettes[f"{name}-short"] = kind.make(SHORT, kind.piece)
-        lines = [len(line) for line in long.lines() if ".delta" in line]
-        sizes[name] = statistics.median(lines)
+        sizes[name] = statistics.median(len(line) for line in answer.lines() if ".delta" in line)
     talks = {name: talk_of(cassette, name) for name, cassette in cassettes.items()}
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         paths = written(Path(folder), **cassettes)
         with serving("raw", *paths) as raw, serving("ours", *paths) as ours:
             for number in range(ROUNDS + 1):
-                for kind, server in ((kind, server) for kind in KINDS for server in (raw, ours)):
-                    long, short = (spent(server, talks[f"{kind}-{length}"]) for length in ("long", "short"))
+                for name, server in ((name, server) for name in KINDS for server in (raw, ours)):
+                    long, short = (spent(server, talks[f"{name}-{length}"]) for length in ("long", "short"))
                     if number:  # the first is for warming up
-                        found[kind, server.name].append((long - short) / (KINDS[kind].events - SHORT))
+                        found[name, server.name].append((long - short) / (KINDS[name].events - SHORT))
     rows = []
-    for kind in KINDS:
-        ours_took, raw_took = (statistics.median(found[kind, name]) for name in ("ours", "raw"))
+    for name, size in sizes.items():
+        ours_took, raw_took = (statistics.median(found[name, server]) for server in ("ours", "raw"))
         rows.append(
             Row(
-                f"an event of {sizes[kind] / 1000:.1f} kB ({kind}), ours : raw",
+                f"an event of {size / 1000:.1f} kB ({name}), ours : raw",
                 ours_took / raw_took,
                 at_most=TO_RAW,
                 note=f"{ours_took * 1e6:.1f} us : {raw_took * 1e6:.1f} us",
@@ -77,7 +76,7 @@ def main() -> int:
 def spent(server: Server, talk: Talk) -> float:
     """Seconds of CPU time a session."""
     before = server.cpu_seconds
-    call(server, talk, SESSIONS, 1)
+    call(server, [talk] * SESSIONS)
     time.sleep(SETTLING)
     return (server.cpu_seconds - before) / SESSIONS
 

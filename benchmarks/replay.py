@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,21 +65,21 @@ def sessions(folder: Path, program: Path) -> int:
             stack.enter_context(serving("ours", *paths)),
         ]
         for server in servers:
-            call(server, talk, WARM_UP, 50)
+            call(server, [talk] * WARM_UP, 50)
         rows = []
         for at_once, count in SESSIONS.items():
-            took = rounds(servers, {server.name: talk for server in servers}, count, at_once)
+            took = rounds(servers, talk, count, at_once)
             rows += _session_rows(took, at_once)
     return report(f"replay: a text turn of {EVENTS} events, unpaced", rows)
 
 
-def rounds(servers: list[Server], talks: Mapping[str, Talk], count: int, at_once: int) -> dict[str, Measured]:
+def rounds(servers: list[Server], talk: Talk, count: int, at_once: int) -> dict[str, Measured]:
     """The medians of rounds in which all servers take turns."""
     found: dict[str, list[Measured]] = defaultdict(list)
     for _ in range(ROUNDS):
         for server in servers:
             cpu, began = server.cpu_seconds, time.perf_counter()
-            callers = call(server, talks[server.name], count, at_once)
+            callers = call(server, [talk] * count, at_once)
             took = max(one.done_at for one in callers) - began
             found[server.name].append(Measured(took / count, (server.cpu_seconds - cpu) / count))
     return {
@@ -133,7 +132,7 @@ def long_answer(folder: Path, program: Path) -> int:
         found: dict[str, list[float]] = defaultdict(list)
         for number in range(LONG_WARM_UP + ROUNDS):
             for name, (server, talk) in asked.items():
-                (caller,) = call(server, talk, 1, 1)
+                (caller,) = call(server, [talk])
                 if number >= LONG_WARM_UP:
                     found[name].append(_events_a_second(caller))
     speed = {name: statistics.median(all_) for name, all_ in found.items()}

@@ -24,6 +24,12 @@ STEP = 0.02
 _TEXT = "response.output_text.delta"
 _TRANSCRIPT = "response.output_audio_transcript.delta"
 _AUDIO = "response.output_audio.delta"
+_ANSWERED_BY = {
+    "session.update": "session.updated",
+    "conversation.item.create": "conversation.item.added",
+    "response.create": "response.created",
+}
+"""What the client says in its turn, each with the first event that answers it."""
 
 
 def text_turn(events: int, piece: int) -> Cassette:
@@ -97,13 +103,6 @@ def exchanges(cassette: Cassette) -> list[tuple[Json, list[Json]]]:
     groups = [heard[at:end] for at, end in zip([0, *starts], [*starts, len(heard)], strict=True)]
     assert [event["type"] for event in said] == list(_ANSWERED_BY), "another conversation"
     return list(zip([{}, *said], groups, strict=True))
-
-
-_ANSWERED_BY = {
-    "session.update": "session.updated",
-    "conversation.item.create": "conversation.item.added",
-    "response.create": "response.created",
-}
 
 
 def _first(events: list[Json], type_: str) -> int:
