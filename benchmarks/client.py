@@ -82,12 +82,13 @@ GOODBYE = masked((1000).to_bytes(2, "big"), _CLOSE)
 
 
 class Caller:
-    """One client, from its request to the end of its connection. Times are of `time.perf_counter`."""
+    """One client, from its dialling to the end of its connection. Times are of `time.perf_counter`."""
 
     def __init__(self, port: int, talk: Talk) -> None:
         self.talk = talk
         self.reached = 0
         self.frames = 0
+        self.dialled_at = time.perf_counter()
         self.opened_at = self.said_at = self.created_at = self.done_at = 0.0
         """The first event came; the messages went out; the answer began; it ended."""
         self._goal = 0
@@ -95,11 +96,17 @@ class Caller:
         self._parts: list[bytes] = []
         self._missing = 1
         """How many bytes there must be at least to go on."""
-        self.socket = socket.create_connection((HOST, port))
+        self.connected = False
+        self.socket = socket.socket()
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Where the server's queue is full a connection comes about a second later: nobody else must wait.
         self.socket.setblocking(False)
-        self.asked_at = time.perf_counter()
-        self.socket.send(talk.request)
+        self.socket.connect_ex((HOST, port))
+
+    def connect(self) -> None:
+        """The connection has come about."""
+        self.connected = True
+        self.socket.send(self.talk.request)
 
     def aim(self, goal: Goal) -> None:
         """Goes on from where it is."""
@@ -194,7 +201,7 @@ def _attended(new: Iterator[Caller], at_once: int, goal: Goal) -> list[Caller]:
         while True:
             while len(going) < at_once and (caller := next(new, None)) is not None:
                 going[caller.socket.fileno()] = caller
-                epoll.register(caller.socket, select.EPOLLIN)
+                epoll.register(caller.socket, select.EPOLLIN if caller.connected else select.EPOLLOUT)
                 caller.aim(goal)
             if not going:
                 return there
@@ -202,6 +209,10 @@ def _attended(new: Iterator[Caller], at_once: int, goal: Goal) -> list[Caller]:
             assert ready, f"{len(going)} sessions hear nothing more"
             for number, _ in ready:
                 caller = going[number]
+                if not caller.connected:
+                    caller.connect()
+                    epoll.modify(number, select.EPOLLIN)
+                    continue
                 caller.read()
                 if caller.there:
                     there.append(going.pop(number))

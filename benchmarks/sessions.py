@@ -71,7 +71,7 @@ def promptness(paths: list[Path]) -> int:
                     assert status == 0, f"{name} ended with {status}"
             turns = [one for one in callers if one.talk is short]
             figures = {
-                "opened": _late(one.opened_at - one.asked_at for one in turns),
+                "opened": _late(one.opened_at - one.dialled_at for one in turns),
                 "answered": _late(one.created_at - one.said_at for one in turns),
                 "unfair": _unfairness(turns),
                 "end": seconds,
@@ -84,14 +84,14 @@ def promptness(paths: list[Path]) -> int:
     )
     rows = [
         Row(
-            f"99 of 100 hear {event} after their {said}: ours : raw",
+            f"99 of 100 hear {event} after {said}: ours : raw",
             ours[what] / raw[what],
             at_most=TO_RAW,
             note=f"{ours[what] * 1000:.0f} ms : {raw[what] * 1000:.0f} ms",
         )
         for what, event, said in (
-            ("opened", "session.created", "request"),
-            ("answered", "response.created", "messages"),
+            ("opened", "session.created", "dialling"),
+            ("answered", "response.created", "asking"),
         )
     ]
     rows += [
@@ -186,7 +186,7 @@ def _late(seconds: Iterable[float]) -> float:
 
 
 def _unfairness(callers: list[Caller]) -> float:
-    took = [one.done_at - one.asked_at for one in callers]
+    took = [one.done_at - one.dialled_at for one in callers]
     return max(took) / statistics.median(took)
 
 
