@@ -166,7 +166,7 @@ def _played(playback: Playback, asked: Iterable[tuple[dict[str, object], object]
 
 def _told(playback: Playback) -> None:
     while (outgoing := playback.pop()) is not None:
-        playback.sent(outgoing)
+        playback.sent(outgoing.number, 1)
 
 
 def _calm(server: Server) -> None:

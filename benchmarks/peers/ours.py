@@ -17,6 +17,7 @@ from harness.dialects import bundled_dialect
 from harness.playback import Playback
 from harness.server import Opening, RealtimeServer
 from harness.service.pace import Pace
+from harness.serving import calm_collector
 
 PACE = Pace(thinking=0.0)
 """At once, and without the pause after `response.created`, which is there to catch a client at a fault."""
@@ -40,6 +41,7 @@ async def main(paths: list[Path]) -> None:
     told_to_end = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
     async with RealtimeServer(dialect, KEY, new_service, pace=PACE) as server:
+        calm_collector()
         print(f"listening on {server.origin}")
         while not told_to_end.is_set():
             for connection in [one for one in server.connections if one.over]:

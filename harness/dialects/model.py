@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from harness.messages import MISSING
@@ -412,7 +413,7 @@ class Dialect:
     orders: Mapping[str, OrderRule]
     translation: TranslationTable
 
-    @property
+    @cached_property
     def canonical_server_events(self) -> frozenset[str]:
         """The server events of this dialect under their canonical names, those made of others included."""
         made = set() if self.translation.item_done == "separate" else {"conversation.item.done"}

@@ -17,7 +17,7 @@ class Filled:
     template: Template
     ids: Mapping[str, str]
 
-    def frame(self, event: Json) -> str:
+    def frame(self, event: Json) -> bytes:
         return self.template.filled(event, self.ids)
 
     def wire(self, event: Json) -> Json:
@@ -36,8 +36,8 @@ class Rebased:
     on_wire: Json
     ids: Mapping[str, str]
 
-    def frame(self, event: Json) -> str:
-        return render_event(self.wire(event))
+    def frame(self, event: Json) -> bytes:
+        return render_event(self.wire(event)).encode()
 
     def wire(self, event: Json) -> Json:
         after = self._wire(event)
@@ -60,7 +60,7 @@ class SaidSession:
     said: Session
     rebased: Rebased
 
-    def frame(self, event: Json) -> str:
+    def frame(self, event: Json) -> bytes:
         same = self.said.is_of(event["session"])
         return self.said.template.filled(event, {}) if same else self.rebased.frame(event)
 

@@ -34,7 +34,7 @@ class BoundPassage:
         texts = self._texts
         for name in template.ids:
             if name not in texts:
-                texts[name] = id_text(self._ids.get(name, name)).encode()
+                texts[name] = id_text(self._ids.get(name, name))
         texts[EVENT_ID] = b'"%b"' % event_id.encode()
         return template.frame(texts)
 

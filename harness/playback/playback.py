@@ -170,6 +170,9 @@ class Playback(Service):
     # The session.
 
     def emit(self, event: Json, **how: Any) -> None:
+        if how.get("prepared") is not None:  # as it stands in the recording
+            super().emit(event, **how)
+            return
         type_ = event["type"]
         if type_ == "rate_limits.updated" and self._settling in self._of_recording:
             return  # the recording says by itself whether it tells of them

@@ -100,15 +100,15 @@ class Template:
         return len(render_event(self.wire or {}).encode())
 
     @cached_property
-    def _pieces(self) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+    def _pieces(self) -> tuple[bytes, tuple[tuple[bool, str, bytes], ...]]:
         head, *rest = (segment.encode() for segment in self._segments)
-        return head, tuple((name, after) for (_, name), after in zip(self._slots, rest, strict=True))
+        return head, tuple((*slot, after) for slot, after in zip(self._slots, rest, strict=True))
 
     def frame(self, texts: Mapping[str, bytes]) -> bytes:
         """The frame, in UTF-8; `texts` are the values of its slots as JSON, by name."""
         head, rest = self._pieces
         pieces = [head]
-        for name, after in rest:
+        for _, name, after in rest:
             pieces += (texts[name], after)
         return b"".join(pieces)
 
@@ -134,13 +134,13 @@ class Template:
         self._segments = tuple(parts[::2])
         self._slots = tuple(slots[int(number)] for number in parts[1::2])
 
-    def filled(self, event: Json, ids: Ids) -> str:
-        """The frame for one client; `event` is the canonical event as it is sent."""
-        segments = self._segments
-        pieces = [segments[0]]
-        for (own, name), segment in zip(self._slots, segments[1:], strict=True):
-            pieces += (id_text(_given(event, name) if own else ids.get(name, name)), segment)
-        return "".join(pieces)
+    def filled(self, event: Json, ids: Ids) -> bytes:
+        """The frame for one client, in UTF-8; `event` is the canonical event as it is sent."""
+        head, rest = self._pieces
+        pieces = [head]
+        for own, name, after in rest:
+            pieces += (id_text(_given(event, name) if own else ids.get(name, name)), after)
+        return b"".join(pieces)
 
     def wire_event(self, event: Json, ids: Ids) -> Json:
         """The wire event for one client."""
@@ -158,9 +158,9 @@ def _given(event: Json, path: str) -> Any:
     return None if value is MISSING else value
 
 
-def id_text(value: Any) -> str:
+def id_text(value: Any) -> bytes:
     """JSON of an id, in ASCII: a client may have made up anything."""
-    return encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)
+    return (encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)).encode()
 
 
 def rebased(recorded: Any, before: Any, after: Any) -> Any:

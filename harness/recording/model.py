@@ -219,7 +219,7 @@ class RecordedRefusal:
     """The error's `event_id` is the client's; None where nothing tells, as the client gave none."""
 
 
-OF_ONE_CLIENT = ("id", "expires_at")
+OF_ONE_CLIENT = ("id", "expires_at", "model")
 """What two sessions never share, by its names in every dialect."""
 
 

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl
 
 from harness.dialects import Acceptance, Dialect
 from harness.dialects.model import HandshakeRefusal
-from harness.redaction import Redactor
 from harness.server.keys import EphemeralKey, Keyring
 from harness.server.opening import error_body
 from harness.service import Handshake
@@ -39,7 +38,7 @@ def judge_handshake(dialect: Dialect, target: str, headers: Headers, keys: Keyri
     fields = {name.lower(): value for name, value in headers}
     refusal, detail = _refusal(dialect, path, query, fields, keys)
     ephemeral = None if refusal else keys.ephemeral(offered_keys(query, fields, subprotocol=True))
-    redactor = Redactor((keys.key,))
+    redactor = keys.redactor
     subprotocols = fields.get("sec-websocket-protocol", "")
     record = Handshake(
         path=redactor.text(path),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from harness.messages import Json
+from harness.redaction import Redactor
 
 MOST_MINTED = 10_000
 """Minted keys that are known at a time; beyond that the oldest are forgotten."""
@@ -34,6 +35,7 @@ class Keyring:
 
     def __init__(self, key: str, clock: Callable[[], float] = time.time) -> None:
         self.key = key
+        self.redactor = Redactor((key,))
         self.clock = clock
         self._minted: OrderedDict[str, EphemeralKey] = OrderedDict()
 

@@ -9,7 +9,6 @@ from typing import Protocol as Typed
 from harness import __version__
 from harness.dialects import Dialect, Evidence
 from harness.dialects.model import HandshakeRefusal
-from harness.redaction import Redactor
 from harness.server.handshake import offered_keys, split_target
 from harness.server.http import Reply, Request
 from harness.server.keys import Keyring
@@ -56,7 +55,6 @@ class Rest:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._redactor = Redactor((office.keys.key,))
 
     def answer(self, request: Request) -> Reply:
         """The answer to a whole request."""
@@ -122,7 +120,7 @@ class Rest:
     def _noted(
         self, request: Request, reply: Reply, problem: str = "", evidence: Evidence | None = None
     ) -> Reply:
-        path, clean = split_target(request.target)[0], self._redactor.text
+        path, clean = split_target(request.target)[0], self._office.keys.redactor.text
         self._office.note(Asked(clean(request.method), clean(path), reply.status, clean(problem), evidence))
         return reply
 

@@ -152,7 +152,7 @@ class Session:
         while self._pausing is None and socket.open and not socket.full:
             wall = self._wall()
             self._service.advance(self._pace.clock(wall))
-            said = self._say_deltas(wall, room) or self._say_next(wall)
+            said = self._say_together(wall, room) or self._say_next(wall)
             if not said:
                 break
             room -= said
@@ -161,16 +161,19 @@ class Session:
         if socket.flush():
             self._connection.touch()
 
-    def _say_deltas(self, wall: float, room: int) -> int:
-        """Says deltas that follow each other, where they are next; returns how many bytes that was."""
-        if self._held is not None or self._pace.delays:
+    def _say_together(self, wall: float, room: int) -> int:
+        """Says all that may leave together; returns how many bytes that was."""
+        pace = self._pace
+        if self._held is not None or pace.delays:
             return 0
-        burst = self._service.burst(self._pace.until(wall), room)
+        pauses = pace.speed is None and pace.thinking > 0
+        burst = self._service.burst(pace.until(wall), room, pauses=pauses)
         if burst is None:
             return 0
-        for frame in burst.frames:
-            self._socket.put(frame)
+        self._socket.put_all(burst.frames)
         self._service.sent(burst.number, len(burst.frames))
+        if burst.thinking:
+            self._pause(pace.thinking)
         return sum(map(len, burst.frames))
 
     def _say_next(self, wall: float) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol as Typed
 
 from websockets.datastructures import Headers
@@ -106,8 +106,12 @@ class Socket(asyncio.Protocol):
 
     def put(self, text: bytes) -> None:
         """Adds a message to what is sent at the next flush."""
-        self._out.append(frame_start(len(text)))
-        self._out.append(text)
+        self._out += (frame_start(len(text)), text)
+
+    def put_all(self, texts: Iterable[bytes]) -> None:
+        """Adds messages to what is sent at the next flush."""
+        for text in texts:
+            self._out += (frame_start(len(text)), text)
 
     def flush(self) -> bool:
         """Sends what was put, in one write; says whether there was anything."""
@@ -157,6 +161,7 @@ class Socket(asyncio.Protocol):
             self._deadline.cancel()
         if self.listener is not None:
             self.listener.lost()
+            self.listener = None
         self._over(self)
 
     def pause_writing(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from harness.messages import Json
 from harness.service.exchange import Ending, Origin
@@ -20,8 +20,7 @@ _PARTNERS = {
 }
 
 
-@dataclass(frozen=True)
-class Queued:
+class Queued(NamedTuple):
     """One event on its way out: canonical, or an ending instead. `prepared` spares its translation."""
 
     t: float
@@ -40,8 +39,7 @@ class Queued:
     """When the answer began, from which the passage counts its times."""
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(NamedTuple):
     """Deltas of a passage that are due: those from `first` up to before `end`."""
 
     queued: Queued
@@ -94,7 +92,7 @@ class Agenda:
         if end == len(times):
             heapq.heappop(self._queue)
         else:
-            rest = replace(queued, t=begun + times[end], place=end)
+            rest = queued._replace(t=begun + times[end], place=end)
             heapq.heapreplace(self._queue, (rest.t, order, rest))
         return Due(queued, passage, first, end)
 
@@ -144,7 +142,7 @@ class Agenda:
 
     @property
     def next_timer(self) -> float | None:
-        return min((t for t, _ in self._timers.values()), default=None)
+        return min((t for t, _ in self._timers.values()), default=None) if self._timers else None
 
     def due_timer(self, now: float) -> tuple[float, Callable[[], None]] | None:
         """The earliest timer whose time has come, taken out."""

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from harness.audio import format_of
-from harness.dialects import Dialect, Refusal, Unproven, judge_client_event
+from harness.dialects import Dialect, Refusal
 from harness.exceptions import MessageFault
 from harness.faults import FaultLine
-from harness.messages import MISSING, Json, Side, get_path, parse_event
+from harness.messages import MISSING, Json, Side, get_path
 from harness.scenario import Answer, Cut, Failure, Text
 from harness.service.agenda import Queued
 from harness.service.answers import answer_events
@@ -27,10 +27,12 @@ from harness.service.errors import Refused, error_event
 from harness.service.exchange import Origin
 from harness.service.ids import IdMint
 from harness.service.input_audio import InputAudio
+from harness.service.outgoing import Outgoing
+from harness.service.reading import canonical_of, read_frame
 from harness.service.responding import cut_response, start_response
 from harness.service.rules import after_response, obey, start_expiry, transcribed
 from harness.service.running import Running
-from harness.service.sender import MAX_SHOWN, Outgoing, Sender
+from harness.service.sender import MAX_SHOWN, Sender
 from harness.service.speech import Detector, EnergyDetector
 from harness.service.supply import Delta, ResponseRequest, Supplied, Supplier, Supply
 
@@ -133,26 +135,24 @@ class Service(Sender):
     def receive(self, frame: str | bytes) -> None:
         """Takes one frame of the client; what it leads to comes out of `pop`."""
         try:
-            event = parse_event(frame)
+            read = read_frame(self.dialect, frame)
         except MessageFault as fault:
             shown = frame if isinstance(frame, str) else f"{len(frame)} bytes: {frame[:MAX_SHOWN].hex(' ')}"
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
             self.log(Side.CLIENT, None, raw=shown[:MAX_SHOWN], refused_by_state=error)
             self.refuse(Refused(error, fault.problem), {"event_id": fault.event_id})
             return
-        judged = judge_client_event(self.dialect, event)
-        refusals = tuple(item for item in judged if isinstance(item, Refusal) and item.fact.evidence.can_fail)
-        unproven = tuple(item for item in judged if isinstance(item, Unproven))
+        event, refusals, canonical = read.event, read.refusals, read.canonical
         waived = self.faults.lenient and event["type"] in ("session.update", "response.create")
-        accepted = _without(event, refusals) if waived else event
-        canonical = self.translator.to_canonical(Side.CLIENT, accepted).events
+        if waived and refusals:
+            canonical = canonical_of(self.dialect, _without(event, refusals))
         lenience = next((str(one) for one in self.faults.faults if one.lenient), None)
         number = self.log(
             Side.CLIENT,
             event,
-            canonical=canonical,
+            canonical=(canonical,),
             refusals=refusals,
-            unproven=unproven,
+            unproven=read.unproven,
             fault=lenience if waived and refusals else None,
         )
         recorded = self.recorded_refusal(event)
@@ -161,10 +161,10 @@ class Service(Sender):
             return
         if refusals and not waived:
             self.refuse(refusals[0], event)
-            self.refused(canonical[0])
+            self.refused(canonical)
             return
         try:
-            obey(self, canonical[0])
+            obey(self, canonical)
         except Refused as refusal:
             self.mark_refused(number, refusal.error)
             self.refuse(refusal, event)
@@ -264,10 +264,10 @@ class Service(Sender):
         return LATENCY if opening is None else min(opening - self.t - _HAIR, LATENCY)
 
     def completed(self, event: Json) -> Json:
-        event = dict(event)
-        type_ = event.pop("type")
-        given = event.pop("event_id", None) or self.mint.mint("event")
-        result = {"type": type_, "event_id": given, **event}
+        type_ = event["type"]
+        given = event.get("event_id") or self.mint.mint("event")
+        result: Json = {"type": type_, "event_id": given, **event}
+        result["event_id"] = given
         if type_ == "conversation.item.added" and "previous_item_id" in event:
             item = event["item"]
             if not self.conversation.holds(item["id"]):

@@ -114,9 +114,11 @@ class Running:
         return bytes_per_ms(format_of(self.frame.session, "output"))
 
     def _item(self, item_id: str) -> _Item:
-        return self.items.setdefault(
-            item_id, _Item({"response_id": self.id}, {"id": item_id, "type": "message"})
-        )
+        item = self.items.get(item_id)
+        if item is None:
+            place = {"response_id": self.id}
+            item = self.items[item_id] = _Item(place, {"id": item_id, "type": "message"})
+        return item
 
     def _sent_of_item(self, event: Json, type_: str) -> None:
         item = self._item(event["item_id"])

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, MutableSequence, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -19,58 +19,13 @@ from harness.service.agenda import Agenda, Due, Queued
 from harness.service.durations import LATENCY
 from harness.service.exchange import Ending, Entry, Exchange, Origin
 from harness.service.ids import IdMint
+from harness.service.outgoing import Burst, OfPassage, Outgoing
 from harness.service.supply import Delta, Passage, Prepared
 from harness.service.wire_log import WireLog
 from harness.translation import Translator
 
 MAX_SHOWN = 65_536
 """Characters kept of a frame that is no event; a report shows its beginning."""
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """One frame to send, `pause` seconds of real time after the one before.
-
-    `event` is as on the wire, None where the frame is no event. After one marked
-    `thinking` the service takes its time.
-    """
-
-    t: float
-    canonical: tuple[Json, ...]
-    origin: Origin
-    frame: str
-    number: int
-    """Its place in the log."""
-    log: MutableSequence[Entry]
-    thinking: bool = False
-    pause: float = 0.0
-
-    @property
-    def event(self) -> Json | None:
-        return self.log[self.number].event
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """Frames to send together, in UTF-8; `number` is the place of the first in the log."""
-
-    t: float
-    frames: tuple[bytes, ...]
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """One event of a passage, sent alone."""
-
-    passage: Passage
-    place: int
-
-    def frame(self, event: Json) -> str:
-        return self.passage.frame(self.place, event["event_id"]).decode()
-
-    def wire(self, event: Json) -> Json:
-        return self.passage.event(self.place, event["event_id"])[1]
 
 
 class Sender(ABC):
@@ -157,15 +112,18 @@ class Sender(ABC):
     def advance(self, t: float) -> None:
         """Moves the virtual clock on to `t`, it never goes back; timers on the way fire at their times."""
         self._advanced = max(self.now, t)
-        while (due := self.agenda.due_timer(t)) is not None:
-            self._tick(due[0])
-            due[1]()
+        next_timer = self.agenda.next_timer
+        if next_timer is not None and next_timer <= t:
+            while (due := self.agenda.due_timer(t)) is not None:
+                self._tick(due[0])
+                due[1]()
         self._tick(t)
 
     def _tick(self, t: float) -> None:
         """It is `t` now, for what is minted too."""
-        self.t = max(self.t, t)
-        self.mint.unix_time = self._unix_start + int(self.t)
+        if t > self.t:
+            self.t = t
+            self.mint.unix_time = self._unix_start + int(t)
 
     # Sending.
 
@@ -193,19 +151,48 @@ class Sender(ABC):
                 self.end_response(queued.response_id, end.status, end.details)
         return self._ready.popleft()
 
-    def burst(self, until: float | None, room: int) -> Burst | None:
-        """Deltas that follow each other, where they are next, as many as fill `room` bytes.
+    def burst(self, until: float | None, room: int, *, pauses: bool) -> Burst | None:
+        """All that is due and that no fault touches, up to `room` bytes or so; the rest comes out of `pop`.
 
-        None where something else is next: that comes out of `pop`.
+        With `pauses` it ends where the service takes its time.
         """
-        if self._ready or self._stalled or self.ending is not None:
-            return None
-        due = self.agenda.take_deltas(until, room)
-        if due is None:
-            return None
+        frames: list[bytes] = []
+        number, thinking = len(self.exchange.entries), False
+        while room > 0 and not (thinking or self._ready or self._stalled or self.ending or self._touched):
+            before = len(frames)
+            due = self.agenda.take_deltas(until, room)
+            queued = self.agenda.take(until) if due is None else None
+            if due is not None:
+                frames += self._say_deltas(due)
+            elif queued is None:
+                break
+            elif queued.event is None:
+                self._tick(queued.t)
+                self.ending = queued.ending
+            else:
+                self._tick(queued.t)
+                thinking = queued.thinking and pauses
+                frames += self._say_whole(queued, queued.event)
+            room -= sum(map(len, frames[before:]))
+        return Burst(frames, number, thinking) if frames else None
+
+    @property
+    def _touched(self) -> bool:
+        """Whether events go out through faults."""
+        return self.faults.on_events
+
+    def _say_whole(self, queued: Queued, event: Json) -> list[bytes]:
+        """An event, and what belongs directly after it."""
+        frames = [frame for frame in (self._say(queued, event),) if frame is not None]
+        while (partner := self.agenda.take_partner(queued)) is not None:
+            frame = self._say(partner, partner.event or {})
+            if frame is not None:
+                frames.append(frame)
+        return frames
+
+    def _say_deltas(self, due: Due) -> list[bytes]:
         passage, first, begun = due.passage, due.first, due.queued.begun
         ids = self._event_ids(begun, passage.times[first : due.end])
-        frames = tuple(map(passage.frame, range(first, due.end), ids))
         origin = due.queued.origin
 
         def write(index: int) -> Entry:
@@ -216,7 +203,7 @@ class Sender(ABC):
         number = self.log_later(len(ids), write)
         for delta in passage.deltas(first, due.end):
             self.settle_delta(due.queued, delta)
-        return Burst(self.t, frames, number)
+        return list(map(passage.frame, range(first, due.end), ids))
 
     def _event_ids(self, begun: float, times: Sequence[float]) -> list[str]:
         """Ids for events of these times, counted from when an answer began; the clock moves to the last."""
@@ -232,7 +219,7 @@ class Sender(ABC):
         """The first of such deltas as an event like any other."""
         self._tick(due.queued.t)
         event, _ = due.passage.event(due.first, self.mint.mint("event"))
-        return replace(due.queued, event=event, passage=None, prepared=_Made(due.passage, due.first))
+        return due.queued._replace(event=event, passage=None, prepared=OfPassage(due.passage, due.first))
 
     @property
     def next_at(self) -> float | None:
@@ -257,42 +244,58 @@ class Sender(ABC):
         return self._stalled or (not self._ready and self.agenda.empty)
 
     def _send(self, queued: Queued, event: Json) -> list[EndResponse]:
-        """Sends an event; returns what ends its response then."""
+        """Sends an event through the faults; returns what ends its response then."""
+        if not self._touched:
+            frame = self._say(queued, event)
+            if frame is not None:
+                entry = self.exchange.entries[-1]
+                self._ready_to_go(
+                    entry.canonical, queued.origin, frame.decode(), entry.number, queued.thinking
+                )
+            return []
         canonical = self.completed(event)
         if queued.prepared is not None:
-            if not self.faults.on_events:
-                self._say(queued, canonical, queued.prepared)
-                self.settle(queued, canonical)
-                return []
-            wire, frame = queued.prepared.wire(canonical), queued.prepared.frame(canonical)
+            wire, text = queued.prepared.wire(canonical), queued.prepared.frame(canonical).decode()
         else:
             translated = self.translator.to_wire(Side.SERVER, canonical).events
             if not translated:
                 self.settle(queued, canonical)
                 return []
             (wire,) = translated
-            frame = render_event(wire)
-        steps = self.faults.pass_on(wire, canonical, frame, counts=self.counts(queued))
+            text = render_event(wire)
+        steps = self.faults.pass_on(wire, canonical, text, counts=self.counts(queued))
         for step in steps:
             self._step(step, queued)
         self.settle(queued, canonical)
         return [step for step in steps if isinstance(step, EndResponse)]
 
-    def _say(self, queued: Queued, canonical: Json, prepared: Prepared) -> None:
-        """Says what was made ready beforehand; its entry is written when somebody reads it."""
-        t, origin = self.t, queued.origin
+    def _say(self, queued: Queued, event: Json) -> bytes | None:
+        """The frame of an event as it goes out untouched; None where the wire has no such event."""
+        canonical, prepared = self.completed(event), queued.prepared
+        if prepared is None:
+            translated = self.translator.to_wire(Side.SERVER, canonical).events
+            if not translated:
+                self.settle(queued, canonical)
+                return None
+            (wire,) = translated
+            frame = render_event(wire).encode()
+            number = self.log(Side.SERVER, wire, canonical=(canonical,), origin=queued.origin)
+        else:
+            t, origin = self.t, queued.origin
+            frame = prepared.frame(canonical)
 
-        def write(_: int) -> Entry:
-            return Entry(number, t, Side.SERVER, prepared.wire(canonical), (canonical,), origin)
+            def write(_: int) -> Entry:
+                return Entry(number, t, Side.SERVER, prepared.wire(canonical), (canonical,), origin)
 
-        number = self.log_later(1, write)
-        self._ready_to_go((canonical,), origin, prepared.frame(canonical), number, thinking=queued.thinking)
+            number = self.log_later(1, write)  # it is written when somebody reads it
+        if canonical["type"] == "response.created":
+            self.response_created(canonical["response"]["id"], number)
+        self.settle(queued, canonical)
+        return frame
 
     def _ready_to_go(
-        self, canonical: tuple[Json, ...], origin: Origin, frame: str, number: int, *, thinking: bool
+        self, canonical: tuple[Json, ...], origin: Origin, frame: str, number: int, thinking: bool
     ) -> None:
-        if canonical and canonical[0]["type"] == "response.created":
-            self.response_created(canonical[0]["response"]["id"], number)
         self._ready.append(
             Outgoing(self.t, canonical, origin, frame, number, self.exchange.entries, thinking, self._pause)
         )
@@ -307,7 +310,9 @@ class Sender(ABC):
             number = self.log(
                 Side.SERVER, step.event, canonical=shown, origin=origin, raw=raw, fault=step.fault
             )
-            self._ready_to_go(shown, origin, step.text, number, thinking=queued.thinking and own)
+            if shown and shown[0]["type"] == "response.created":
+                self.response_created(shown[0]["response"]["id"], number)
+            self._ready_to_go(shown, origin, step.text, number, queued.thinking and own)
         elif isinstance(step, Pause):
             self._pause += step.seconds
         elif isinstance(step, End):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from harness.messages import Json
 from harness.service.answers import ResponseFrame
@@ -14,8 +14,8 @@ from harness.service.exchange import Origin
 class Prepared(Protocol):
     """An event made ready beforehand, so that sending it costs no translation."""
 
-    def frame(self, event: Json) -> str:
-        """The text of its frame; `event` is canonical, as it goes out now."""
+    def frame(self, event: Json) -> bytes:
+        """The text of its frame, in UTF-8; `event` is canonical, as it goes out now."""
         ...
 
     def wire(self, event: Json) -> Json:
@@ -23,8 +23,7 @@ class Prepared(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Supplied:
+class Supplied(NamedTuple):
     """One event of an answer, canonical, `t` seconds from the answer's start."""
 
     t: float
@@ -32,8 +31,7 @@ class Supplied:
     prepared: Prepared | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):
     """What deltas add to an item: words, or bytes of sound each; a call's arguments are in no content."""
 
     item_id: str

@@ -35,6 +35,9 @@ class WireLog(MutableSequence[Message]):
         self._entries.extend([Unwritten(first, write)] * count)
         return first
 
+    def clear(self) -> None:
+        self._entries.clear()
+
     def append(self, value: Message) -> None:
         self._entries.append(value)
 

@@ -11,6 +11,7 @@ from harness.serving.happenings import (
     TurnedAway,
 )
 from harness.serving.log import check_log
+from harness.serving.memory import calm_collector
 from harness.serving.run import Serving, serve
 from harness.serving.tap import Tapped
 
@@ -25,6 +26,7 @@ __all__ = [
     "Struck",
     "Tapped",
     "TurnedAway",
+    "calm_collector",
     "check_log",
     "serve",
 ]

@@ -35,6 +35,8 @@ class Loss:
 
 def objects_to_canonical(rows: Rows, wire: Json, losses: list[Loss], at: str) -> Json:
     """A session or response object in canonical form; fields without a row keep their names."""
+    if not rows:
+        return wire
     result: Json = {}
     for row in rows:
         if row.wire is None and row.canonical is not None and row.fixed is not None:
@@ -55,6 +57,8 @@ def objects_to_canonical(rows: Rows, wire: Json, losses: list[Loss], at: str) ->
 
 def objects_to_wire(rows: Rows, canonical: Json, losses: list[Loss], at: str) -> Json:
     """A session or response object in wire form; what the wire cannot hold becomes a loss."""
+    if not rows:
+        return canonical
     result: Json = {}
     moved, rest = _taken(rows, _canonical, canonical)
     for row, value in moved:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.dialects import Dialect
 from harness.messages import Json, Side, copied
@@ -40,18 +41,15 @@ class Translator:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.table = table = dialect.translation
-        self._names = {Side.CLIENT: table.client_events, Side.SERVER: table.events}
-        self._wire_names = {side: _turned(names, sessions=False) for side, names in self._names.items()}
-        self._transcription_names = {
-            side: _turned(names, sessions=True) for side, names in self._names.items()
-        }
-        self._wire_parts = {canonical: wire for wire, canonical in table.parts.items()}
-        self._halves = Halves(table.item_done)
+        self.table = dialect.translation
+        names = _names(dialect)
+        self._names, self._wire_names = names.canonical, names.wire
+        self._transcription_names, self._wire_parts = names.transcription, names.wire_parts
+        self._halves = Halves(self.table.item_done)
 
     def to_canonical(self, side: Side, event: Json) -> Translation:
         losses: list[Loss] = []
-        result = copied(event)
+        result = self._own(side, event)
         wire_type = event["type"]
         result["type"] = self._names[side].get(wire_type, wire_type)
         for holder, rows in self.objects(side, wire_type).items():
@@ -71,7 +69,7 @@ class Translator:
         vocabulary = self.dialect.client if side is Side.CLIENT else self.dialect.server
         if name not in vocabulary.events or (type_ in self._names[side] and name == type_):
             return Translation((), (Loss("type", f"{self.dialect.name} has no event for {type_!r}"),))
-        result = copied(event)
+        result = self._own(side, event)
         result["type"] = name
         rename_parts(result, self._wire_parts, losses)
         for holder, rows in self.objects(side, name).items():
@@ -79,6 +77,11 @@ class Translator:
                 result[holder] = objects_to_wire(rows, result[holder], losses, holder)
         self._put_decorations(side, result, losses)
         return Translation((result,), tuple(losses))
+
+    def _own(self, side: Side, event: Json) -> Json:
+        """An event to be changed: a copy of all of it where its items are, else of its own fields alone."""
+        items = self._wire_parts or (side is Side.SERVER and self.dialect.service.item_object)
+        return copied(event) if items and ("item" in event or "response" in event) else dict(event)
 
     def end(self) -> list[tuple[Json, Loss]]:
         """At the end of the session: canonical events whose rest was to come and did not."""
@@ -122,6 +125,28 @@ class Translator:
         if not service.obfuscation and "obfuscation" in event:
             del event["obfuscation"]
             losses.append(Loss("obfuscation", "padding, which the wire has none of"))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of a dialect's events and parts, by side: out of the wire and onto it."""
+
+    canonical: Mapping[Side, Mapping[str, str]]
+    wire: Mapping[Side, Mapping[str, str]]
+    transcription: Mapping[Side, Mapping[str, str]]
+    wire_parts: Mapping[str, str]
+
+
+@lru_cache(64)
+def _names(dialect: Dialect) -> _Names:
+    table = dialect.translation
+    canonical = {Side.CLIENT: table.client_events, Side.SERVER: table.events}
+    return _Names(
+        canonical,
+        {side: _turned(names, sessions=False) for side, names in canonical.items()},
+        {side: _turned(names, sessions=True) for side, names in canonical.items()},
+        {canonical: wire for wire, canonical in table.parts.items()},
+    )
 
 
 def _turned(names: Mapping[str, str], *, sessions: bool) -> dict[str, str]:
