@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.peers.process import KEY
 from harness.cassette import load_cassette
 from harness.dialects import bundled_dialect
-from harness.playback import Playback
+from harness.playback import Playback, Stage
 from harness.server import Opening, RealtimeServer
 from harness.service.pace import Pace
 from harness.serving import calm_collector
@@ -29,10 +29,10 @@ async def main(paths: list[Path]) -> None:
     cassettes = {path.stem: load_cassette(path) for path in paths}
     dialect = bundled_dialect(next(iter(cassettes.values())).header.dialect)
 
+    stages = {name: Stage(dialect, cassette) for name, cassette in cassettes.items()}
+
     def new_service(opening: Opening) -> Playback:
-        return Playback(
-            dialect,
-            cassettes[opening.model or ""],
+        return stages[opening.model or ""].enter(
             seed=opening.number,
             unix_time=int(time.time()),
             model=opening.model,

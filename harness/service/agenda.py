@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from harness.messages import Json
@@ -132,6 +133,11 @@ class Agenda:
     @property
     def next_at(self) -> float | None:
         return self._queue[0][0] if self._queue else None
+
+    @property
+    def timers(self) -> AbstractSet[str]:
+        """The names of those that run."""
+        return self._timers.keys()
 
     def set_timer(self, name: str, t: float, fire: Callable[[], None]) -> None:
         """Sets a timer, or sets it anew."""

@@ -8,6 +8,8 @@ published captures: `expires_at` minus this clock is the session length.
 from __future__ import annotations
 
 import random
+from collections import deque
+from functools import lru_cache
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 EPOCH = 1_576_800_000
@@ -23,34 +25,33 @@ class IdMint:
     def __init__(self, seed: int, unix_time: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - ids, not secrets; reproducible on purpose
         self.unix_time = unix_time
-        self._clock = (-1, "")
-        """The time that was last written, and how."""
+        self.given: deque[str] = deque()
+        """Ids that were handed out already, to be minted first."""
 
     def mint(self, prefix: str) -> str:
         """A new id: `event`, `sess`, `resp`, `item`, `conv` or `call`."""
         tail = self.characters(16)
-        return f"call_{tail}" if prefix == "call" else f"{prefix}_{self._now()}{tail}"
+        if self.given:
+            return self.given.popleft()
+        return f"call_{tail}" if prefix == "call" else f"{prefix}_{clock_text(self.unix_time).decode()}{tail}"
 
     def mint_events(self, count: int) -> list[str]:
         """So many ids of events at once."""
-        begin, tails = f"event_{self._now()}", self.characters(16 * count)
+        if self.given:
+            return [self.mint("event") for _ in range(count)]
+        begin, tails = f"event_{clock_text(self.unix_time).decode()}", self.characters(16 * count)
         return [begin + tails[place : place + 16] for place in range(0, 16 * count, 16)]
-
-    def _now(self) -> str:
-        time, clock = self._clock
-        if time != self.unix_time:
-            clock = _clock(self.unix_time)
-            self._clock = self.unix_time, clock
-        return clock
 
     def characters(self, count: int) -> str:
         return self._random.randbytes(count).translate(_CHARACTERS).decode("ascii")
 
 
-def _clock(unix_time: int) -> str:
+@lru_cache(64)
+def clock_text(unix_time: int) -> bytes:
+    """The five characters of a time."""
     value = max(unix_time - EPOCH, 0)
     digits = ""
     for _ in range(5):
         value, digit = divmod(value, 62)
         digits = ALPHABET[digit] + digits
-    return digits
+    return digits.encode()

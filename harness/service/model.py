@@ -30,7 +30,7 @@ from harness.service.input_audio import InputAudio
 from harness.service.outgoing import Outgoing
 from harness.service.reading import canonical_of, read_frame
 from harness.service.responding import cut_response, start_response
-from harness.service.rules import after_response, obey, start_expiry, transcribed
+from harness.service.rules import EXPIRY, after_response, obey, start_expiry, transcribed
 from harness.service.running import Running
 from harness.service.sender import MAX_SHOWN, Sender
 from harness.service.speech import Detector, EnergyDetector
@@ -55,6 +55,7 @@ class Service(Sender):
     was opened with `intent=transcription` and only hears. `settings` (canonical)
     are what the session is opened with, as those of an ephemeral key. `faults`
     misbehave on purpose; one line of them may serve several connections of a case.
+    `mint` makes the ids, where not one of `seed` and `unix_time`.
     """
 
     def __init__(
@@ -70,8 +71,9 @@ class Service(Sender):
         transcription: bool = False,
         settings: Json | None = None,
         faults: FaultLine | None = None,
+        mint: IdMint | None = None,
     ) -> None:
-        super().__init__(dialect, IdMint(seed, unix_time), faults)
+        super().__init__(dialect, mint or IdMint(seed, unix_time), faults)
         self.conversation = Conversation()
         self.session = initial_session(
             dialect, self.mint.mint("sess"), unix_time, model, transcription=transcription
@@ -119,6 +121,11 @@ class Service(Sender):
     def idle(self) -> bool:
         """Nothing is queued and no response is active."""
         return self.quiet and (self._stalled or not self.running)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whatever comes next, but for the end of the session, the client must do."""
+        return self.idle and not self._waiting_items and self.agenda.timers <= {EXPIRY}
 
     @property
     def holding(self) -> bool:

@@ -9,6 +9,6 @@ event nobody answers stays unanswered.
 from harness.service.rules.dispatch import obey
 from harness.service.rules.responses import after_response
 from harness.service.rules.spoken import transcribed
-from harness.service.rules.time import start_expiry
+from harness.service.rules.time import EXPIRY, start_expiry
 
-__all__ = ["after_response", "obey", "start_expiry", "transcribed"]
+__all__ = ["EXPIRY", "after_response", "obey", "start_expiry", "transcribed"]

@@ -13,7 +13,7 @@ from harness.service.rules.spoken import add_spoken_item
 if TYPE_CHECKING:
     from harness.service.model import Service
 
-_EXPIRY = "session expiry"
+EXPIRY = "session expiry"
 _IDLE = "idle timeout"
 
 _LEAST_IDLE_MS = 5000
@@ -45,7 +45,7 @@ def start_expiry(service: Service) -> None:
             service.refuse(Refused(rule_.error, seconds // 60), {})
         service.end(rule_.code, rule_.reason or "")
 
-    service.agenda.set_timer(_EXPIRY, service.now + seconds, expire)
+    service.agenda.set_timer(EXPIRY, service.now + seconds, expire)
 
 
 @rule(
