@@ -12,6 +12,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -57,14 +58,23 @@ _HINT = re.compile(r"(?i)bearer|secret|key|token|authorization|[se]k[-_]|://|sig
 """What every pattern has in it; most text has none of it, and is not searched further."""
 
 
+_SHORT, _REMEMBERED = 200, 1000
+"""Characters of a text that is remembered, and how many are."""
+
+
 class Redactor:
     """Removes known secrets and whatever looks like one."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {form for secret in secrets if secret for form in _forms(secret)}
         self._secrets = sorted(known, key=len, reverse=True)
+        self._remembered = lru_cache(_REMEMBERED)(self._clean)
 
     def text(self, text: str) -> str:
+        """The text without secrets; headers and the like come over and over, so short ones are remembered."""
+        return self._remembered(text) if len(text) <= _SHORT else self._clean(text)
+
+    def _clean(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
         if _HINT.search(text) is None:

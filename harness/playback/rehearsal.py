@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any
 
 from harness.cassette import Cassette
@@ -34,6 +35,9 @@ _MOST_SAID = 8192
 
 _ID = re.compile(rb"(?:event|sess|resp|item|conv|call)_[0-9A-Za-z]{16,21}")
 
+_SOME_TIME = 1_700_000_000
+"""Seconds; as many digits as ours."""
+
 Said = tuple[str, ...]
 """Messages of the client that came before the service said anything to the first of them."""
 
@@ -46,12 +50,12 @@ class Moment:
     """Messages of the client, after certain others, and what the service says to them until it is quiet."""
 
     messages: Said
-    pieces: tuple[bytes, ...] = ()
-    """The frames, in pieces; some are put in for each client."""
-    fills: tuple[tuple[int, int], ...] = ()
-    """Which pieces those are, and which of the session's values they are."""
-    frames: tuple[tuple[int, int], ...] = ()
-    """Each frame's pieces: from the first up to before the end."""
+    text: bytes = b""
+    """The frames, one after another, with a `%b` for each value of the session's."""
+    values: tuple[int, ...] = ()
+    """Which values those are."""
+    frames: tuple[int, ...] = ()
+    """How long each frame is: ids have one length, and so has the time."""
     thinking: int | None = None
     """The frame after which the service takes its time."""
     minted: tuple[tuple[bytes, float], ...] = ()
@@ -104,7 +108,7 @@ class Stage:
     def _rehearsed(self, steps: Sequence[Said], options: Json) -> Moment | None:
         """Says it to a service that nobody listens to; the last moment, if all of them end in quiet."""
         mint = _NotingMint()
-        playback = Playback(self.dialect, self.cassette, seed=0, unix_time=0, mint=mint, **options)
+        playback = Playback(self.dialect, self.cassette, seed=0, unix_time=_SOME_TIME, mint=mint, **options)
         mint.of = playback
         moment = None
         for messages in steps:
@@ -127,24 +131,19 @@ def _moment(messages: Said, said: Sequence[Outgoing], mint: _NotingMint, since: 
     values = {id_.encode(): place for place, (_, id_, _) in enumerate(mint.noted, 1)}
     values[b'"expires_at":%d' % playback.session.get("expires_at", -1)] = 0
     pattern = re.compile(rb'%b|"expires_at":[0-9]+' % _ID.pattern)
-    pieces: list[bytes] = []
-    fills: list[tuple[int, int]] = []
-    frames: list[tuple[int, int]] = []
-    for outgoing in said:
-        text, begin, last = outgoing.frame.encode(), len(pieces), 0
-        for found in pattern.finditer(text):
-            if found[0] in values:
-                pieces.append(text[last : found.start()])
-                fills.append((len(pieces), values[found[0]]))
-                pieces.append(b"")
-                last = found.end()
-        pieces.append(text[last:])
-        frames.append((begin, len(pieces)))
+    texts = [outgoing.frame.encode() for outgoing in said]
+    text, pieces, taken, last = b"".join(texts), [], [], 0
+    for found in pattern.finditer(text):
+        if found[0] in values:
+            pieces.append(text[last : found.start()].replace(b"%", b"%%"))
+            taken.append(values[found[0]])
+            last = found.end()
+    pieces.append(text[last:].replace(b"%", b"%%"))
     return Moment(
         messages,
-        tuple(pieces),
-        tuple(fills),
-        tuple(frames),
+        b"%b".join(pieces),
+        tuple(taken),
+        tuple(map(len, texts)),
         next((place for place, one in enumerate(said) if one.thinking), None),
         tuple((prefix, t - began) for prefix, _, t in mint.noted[first:]),
         playback.t - began,
@@ -156,7 +155,7 @@ class _NotingMint(IdMint):
     """Notes each id, with how it begins and when it was minted."""
 
     def __init__(self) -> None:
-        super().__init__(0, 0)
+        super().__init__(0, _SOME_TIME)
         self.of: Playback | None = None
         self.noted: list[tuple[bytes, str, float]] = []
         self._drawn = 0
@@ -204,6 +203,17 @@ class _Later(Exchange):
         return getattr(self, name)
 
 
+def _heads(minted: Sequence[tuple[bytes, float]], began: float, unix_time: int) -> list[bytes]:
+    """How ids begin that are minted so many seconds after `began`."""
+    if minted and int(began) == int(began + minted[-1][1]):
+        clock = clock_text(unix_time + int(began))
+        return [prefix if prefix == b"call_" else prefix + clock for prefix, _ in minted]
+    return [
+        prefix if prefix == b"call_" else prefix + clock_text(unix_time + int(began + later))
+        for prefix, later in minted
+    ]
+
+
 class RehearsedPlayback(Playback):
     """A playback to a client that may say what others said; until it does not, the service is not there."""
 
@@ -214,6 +224,7 @@ class RehearsedPlayback(Playback):
     def __init__(self, stage: Stage, seed: int, unix_time: int, faults: FaultLine, options: Json) -> None:
         self._stage = stage
         self._given = (seed, unix_time, faults, options)
+        self._before = stage.before(options)
         self.exchange = _Later(self)
         self._ids_of = IdMint(seed, unix_time)
         self._past: list[tuple[float, Moment]] = []
@@ -280,7 +291,7 @@ class RehearsedPlayback(Playback):
     def _take(self, messages: Said) -> bool:
         """Says what others were told; False where that is not known."""
         _, unix_time, faults, options = self._given
-        past = [self._stage.before(options), *(moment for _, moment in self._past)]
+        past = [self._before, *(moment for _, moment in self._past)]
         if faults.faults or (messages == _START) is not (len(past) == 1):
             return False
         moment = self._stage.next(past, messages, options)
@@ -290,13 +301,14 @@ class RehearsedPlayback(Playback):
         began = max(self._clock, self._advanced_to)
         self._clock = began + moment.lasts
         tails = self._ids_of.characters(16 * len(moment.minted)).encode()
-        for place, (prefix, later) in enumerate(moment.minted):
-            clock = b"" if prefix == b"call_" else clock_text(unix_time + int(began + later))
-            self._values.append(b"%b%b%b" % (prefix, clock, tails[16 * place : 16 * place + 16]))
-        pieces = list(moment.pieces)
-        for place, value in moment.fills:
-            pieces[place] = self._values[value]
-        self._coming = [b"".join(pieces[begin:end]) for begin, end in moment.frames]
+        heads = _heads(moment.minted, began, unix_time)
+        values = self._values
+        values += [
+            head + tails[at : at + 16] for head, at in zip(heads, range(0, len(tails), 16), strict=True)
+        ]
+        text = moment.text % tuple([values[value] for value in moment.values])
+        ends = tuple(accumulate(moment.frames, initial=0))
+        self._coming = [text[begin:end] for begin, end in pairwise(ends)]
         self._said = 0
         return True
 
@@ -338,6 +350,8 @@ class RehearsedPlayback(Playback):
             return super().burst(until, room, pauses=pauses)
         first, coming = self._said, self._coming
         thinking = self._past[-1][1].thinking if pauses and self._past else None
+        if thinking is None and not first and sum(map(len, coming)) <= room:
+            self._said = len(coming)
         while room > 0 and self._said < len(coming):
             room -= len(coming[self._said])
             self._said += 1

@@ -22,7 +22,7 @@ from harness.faults.steps import HandshakeFault
 from harness.server import http
 from harness.server.connection import Connection
 from harness.server.door import Door
-from harness.server.handshake import judge_handshake, split_target
+from harness.server.handshake import judge_handshake
 from harness.server.keys import EphemeralKey, Keyring
 from harness.server.limits import Limits
 from harness.server.opening import Opening, phrase, refusal_body
@@ -204,7 +204,7 @@ class RealtimeServer:
 
     def _asked_for_websocket(self, socket: Socket, request: Request) -> None:
         headers = list(request.headers.raw_items())
-        if split_target(request.path)[0] == HEALTH_PATH:
+        if request.path.partition("?")[0] == HEALTH_PATH:
             socket.refuse(*self._rest.health())
             return
         judged = judge_handshake(self.dialect, request.path, headers, self.keys)
@@ -274,6 +274,7 @@ class RealtimeServer:
         session = Session(socket, connection, service, self.pace, self.limits)
         socket.listener = session
         session.begin()
+        socket.flush()
 
 
 def _everywhere(host: str) -> bool:

@@ -145,9 +145,6 @@ class Session:
             self._listen()
 
     def _speak(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
         socket, room = self._socket, TURN_BYTES
         while self._pausing is None and socket.open and not socket.full:
             wall = self._wall()
@@ -227,8 +224,18 @@ class Session:
             self._connection.touch(waits[0])
         if self._service.next_timer is not None:
             waits.append(self._pace.seconds_to(self._service.next_timer, wall))
-        if waits:
-            self._resting = self._loop.call_later(max(min(waits), LEAST_REST), self.speak)
+        if not waits:
+            return
+        due = self._loop.time() + max(min(waits), LEAST_REST)
+        if self._resting is not None:
+            if self._resting.when() <= due:
+                return  # whoever wakes too early looks again
+            self._resting.cancel()
+        self._resting = self._loop.call_at(due, self._wake)
+
+    def _wake(self) -> None:
+        self._resting = None
+        self.speak()
 
     # The end.
 

@@ -69,6 +69,8 @@ class Socket(asyncio.Protocol):
         self._pieces: list[bytes] = []
         """Of a message that comes in several frames."""
         self._of_text = True
+        self._handed_on = False
+        """Whether messages came to which nothing was said yet."""
         self._out: list[bytes] = []
         self._opening: asyncio.TimerHandle = deadline
         self._deadline: asyncio.TimerHandle | None = None
@@ -91,7 +93,10 @@ class Socket(asyncio.Protocol):
         assert self._request is not None
         response = self.protocol.accept(self._request)
         self.protocol.send_response(response)
-        self._flush_protocol()
+        if self.open:
+            self._out += self.protocol.data_to_send()  # it leaves with what is said first
+        else:
+            self._flush_protocol()
         return response.status_code
 
     def refuse(self, status: int, phrase: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
@@ -110,8 +115,11 @@ class Socket(asyncio.Protocol):
 
     def put_all(self, texts: Iterable[bytes]) -> None:
         """Adds messages to what is sent at the next flush."""
+        add, starts = self._out.append, _STARTS
         for text in texts:
-            self._out += (frame_start(len(text)), text)
+            length = len(text)
+            add(starts[length] if length < _COMMON else frame_start(length))
+            add(text)
 
     def flush(self) -> bool:
         """Sends what was put, in one write; says whether there was anything."""
@@ -146,7 +154,8 @@ class Socket(asyncio.Protocol):
                 self._opening.cancel()
                 self._asked(self, event)
         self._flush_protocol()
-        if self.listener is not None and self.open:
+        if self._handed_on and self.listener is not None and self.open:
+            self._handed_on = False
             self.listener.speak()
 
     def eof_received(self) -> None:
@@ -189,6 +198,7 @@ class Socket(asyncio.Protocol):
 
     def _hand_on(self, data: bytes) -> None:
         assert self.listener is not None
+        self._handed_on = True
         if not self._of_text:
             self.listener.heard(data)
             return
@@ -229,6 +239,11 @@ def frame_start(length: int) -> bytes:
     if length < _MEDIUM:
         return struct.pack("!BBH", 0x81, 126, length)
     return struct.pack("!BBQ", 0x81, 127, length)
+
+
+_COMMON = 1024
+_STARTS = tuple(map(frame_start, range(_COMMON)))
+"""Those of most events, made beforehand."""
 
 
 def _select_subprotocol(protocol: ServerProtocol, offered: object) -> Subprotocol | None:  # noqa: ARG001
