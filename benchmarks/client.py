@@ -24,6 +24,7 @@ READ = 262_144
 PATIENCE = 60.0
 """Seconds without anything from any server."""
 
+_OPENED = b'{"type":"session.created"'
 _CREATED = b'{"type":"response.created"'
 _DONE = b'{"type":"response.done"'
 _CLOSE = 8
@@ -92,10 +93,10 @@ class Caller:
         self.opened_at = self.said_at = self.created_at = self.done_at = 0.0
         """The first event came; the messages went out; the answer began; it ended."""
         self._goal = 0
-        self._shaken = False
-        self._parts: list[bytes] = []
-        self._missing = 1
-        """How many bytes there must be at least to go on."""
+        self._heard = bytearray()
+        """All that came."""
+        self._looked = 0
+        """Up to where that was looked at."""
         self.connected = False
         self.socket = socket.socket()
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -121,27 +122,43 @@ class Caller:
         return self.reached >= self._goal
 
     def read(self) -> None:
-        """Takes what there is to read."""
+        """Takes what there is to read; looks for what is waited for, and leaves the rest for afterwards."""
         data = self.socket.recv(READ)
-        assert data, f"the server hung up after {self.frames} of {self.talk.frames} frames"
-        self._parts.append(data)
-        self._missing -= len(data)
-        if self._missing > 0:
-            return
-        data = b"".join(self._parts) if len(self._parts) > 1 else data
-        at = 0
-        if not self._shaken:
-            at = data.index(b"\r\n\r\n") + 4  # it is short, and comes in one piece
-            assert data.startswith(b"HTTP/1.1 101"), data
-            self._shaken = True
-        at = self._hear(data, at)
-        self._parts = [data[at:]] if at < len(data) else []
+        assert data, f"the server hung up after {len(self._heard)} bytes"
+        self._heard += data
+        if not self.reached and self._whole(_OPENED) and self._heard.startswith(b"HTTP/1.1 101"):
+            self.opened_at = time.perf_counter()
+            self.reached = Goal.OPENED
+            if self._goal > Goal.OPENED:
+                self._say()
+        if self.reached == Goal.OPENED:
+            if not self.created_at and self._heard.find(_CREATED) >= 0:
+                self.created_at = time.perf_counter()
+            if self._whole(_DONE):
+                self.done_at = time.perf_counter()
+                self.reached = Goal.ANSWERED
+                if self._goal > Goal.ANSWERED:
+                    self.socket.send(GOODBYE)
+        elif self.reached == Goal.ANSWERED and self._heard[-4:-2] == b"\x88\x02":
+            self.reached = Goal.OVER
+            self.socket.close()
 
-    def _hear(self, data: bytes, at: int) -> int:
-        """Counts the frames that are whole; returns where the next begins."""
-        length = len(data)
-        self._missing = 2
-        while length - at >= 10 or (length - at >= 2 and data[at + 1] < 126):
+    def _whole(self, begins: bytes) -> bool:
+        """Whether a frame that begins so has come to its end: it is the last for now, and not a short one."""
+        at = self._heard.find(begins, self._looked)
+        self._looked = max(self._looked, at if at >= 0 else len(self._heard) - len(begins))
+        if at < 0:
+            return False
+        if self._heard[at - 3] == 126:
+            size = int.from_bytes(self._heard[at - 2 : at], "big")
+        else:
+            size = int.from_bytes(self._heard[at - 8 : at], "big")
+        return len(self._heard) >= at + size
+
+    def checked(self) -> Caller:
+        """It was sent what it should be: so many frames."""
+        data, at, count = self._heard, self._heard.index(b"\r\n\r\n") + 4, 0
+        while at < len(data):
             size, head = data[at + 1], at + 2
             if size == 126:
                 head = at + 4
@@ -149,34 +166,13 @@ class Caller:
             elif size == 127:
                 head = at + 10
                 size = int.from_bytes(data[at + 2 : head], "big")
-            if length < head + size:
-                self._missing = head + size - length
-                return at
-            if self.reached < Goal.ANSWERED:
-                self._count(data, head)
-            elif data[at] & 15 == _CLOSE:
-                self.reached = Goal.OVER
-                self.socket.close()
+            count += data[at] & 15 != _CLOSE
             at = head + size
-        self._missing = 1
-        return at
-
-    def _count(self, data: bytes, at: int) -> None:
-        self.frames += 1
-        if not self.reached:
-            self.opened_at = time.perf_counter()
-            self.reached = Goal.OPENED
-            if self._goal > Goal.OPENED:
-                self._say()
-        elif not self.created_at:
-            if data.startswith(_CREATED, at):
-                self.created_at = time.perf_counter()
-        elif data.startswith(_DONE, at):
-            self.done_at = time.perf_counter()
-            assert self.frames == self.talk.frames, f"{self.frames} frames, not {self.talk.frames}"
-            self.reached = Goal.ANSWERED
-            if self._goal > Goal.ANSWERED:
-                self.socket.send(GOODBYE)
+        self.frames = count
+        assert self.reached < Goal.ANSWERED or count == self.talk.frames, (
+            f"{count} frames, not {self.talk.frames}"
+        )
+        return self
 
     def _say(self) -> None:
         self.said_at = time.perf_counter()
@@ -204,7 +200,7 @@ def _attended(new: Iterator[Caller], at_once: int, goal: Goal) -> list[Caller]:
                 epoll.register(caller.socket, select.EPOLLIN if caller.connected else select.EPOLLOUT)
                 caller.aim(goal)
             if not going:
-                return there
+                return [caller.checked() for caller in there]
             ready = epoll.poll(PATIENCE)
             assert ready, f"{len(going)} sessions hear nothing more"
             for number, _ in ready:
