@@ -78,11 +78,13 @@ class Door(asyncio.Protocol):
                 self._house.turned_away(_of_tls(error))
             transport.abort()
             return
-        if secured is None:  # gone in this very moment
+        if secured is None or secured.is_closing():  # gone in this very moment
             self._house.left(self)
             return
         self.transport = secured
         self._open()
+        if self._come:
+            self._look()
 
     def reopen(self, transport: asyncio.Transport, come: bytes) -> None:
         """The connection comes back for another request, of which so much came already."""
@@ -98,6 +100,12 @@ class Door(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._come += data
+        if (
+            self._deadline is not None
+        ):  # else it came with the end of TLS's handshake, which we wait to be told
+            self._look()
+
+    def _look(self) -> None:
         end = self._come.find(b"\n")
         if end < 0 and len(self._come) <= FIRST_LINE_BYTES and self._come[0] != _TLS_HELLO:
             return
