@@ -1,9 +1,20 @@
 """The server that clients dial: one port, WebSockets and plain HTTP, thin shells around a service."""
 
+from harness.server.certificate import Certificate, made_certificate
 from harness.server.connection import Connection
 from harness.server.limits import Limits
 from harness.server.opening import Opening
 from harness.server.rest import Asked
 from harness.server.server import LOOPBACK, NewService, RealtimeServer
 
-__all__ = ["LOOPBACK", "Asked", "Connection", "Limits", "NewService", "Opening", "RealtimeServer"]
+__all__ = [
+    "LOOPBACK",
+    "Asked",
+    "Certificate",
+    "Connection",
+    "Limits",
+    "NewService",
+    "Opening",
+    "RealtimeServer",
+    "made_certificate",
+]

@@ -13,7 +13,7 @@ from harness.dialects import bundled_dialect
 from harness.faults import FaultLine, parse_fault
 from harness.messages import Json
 from harness.playback import Playback
-from harness.server import Opening, RealtimeServer
+from harness.server import Certificate, Opening, RealtimeServer
 from harness.service.pace import AT_ONCE, Pace
 from tests.cases import cassette
 from tests.talk import GA, NOW
@@ -28,7 +28,12 @@ TARGET = {
 
 @asynccontextmanager
 async def serving(
-    dialect: str = GA, name: str = "text-turn", *faults: str, pace: Pace = AT_ONCE, port: int = 0
+    dialect: str = GA,
+    name: str = "text-turn",
+    *faults: str,
+    pace: Pace = AT_ONCE,
+    port: int = 0,
+    tls: Certificate | None = None,
 ) -> AsyncIterator[RealtimeServer]:
     line = FaultLine(parse_fault(fault) for fault in faults)
 
@@ -38,13 +43,16 @@ async def serving(
         )
 
     own = bundled_dialect(dialect)
-    async with RealtimeServer(own, KEY, new_playback, pace=pace, faults=line, port=port) as server:
+    context = tls.context if tls else None
+    async with RealtimeServer(
+        own, KEY, new_playback, pace=pace, faults=line, port=port, tls=context
+    ) as server:
         yield server
 
 
 def dial(server: RealtimeServer, target: str | None = None, **options: Any) -> connect:
     """A connection of the `websockets` package, with the key in the api-key header unless told otherwise."""
-    url = server.origin.replace("http://", "ws://") + (target or TARGET[server.dialect.name])
+    url = server.origin.replace("http", "ws", 1) + (target or TARGET[server.dialect.name])
     return connect(url, **{"additional_headers": {"api-key": KEY}, **options})
 
 
