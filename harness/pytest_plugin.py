@@ -33,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--realtime-dialect", action="append", default=[], metavar="NAME", help="default: every dialect"
     )
+    group.addoption(
+        "--realtime-tls",
+        action="store_true",
+        help="have it dial over TLS, with a certificate made for the case",
+    )
     parser.addini(
         "realtime_cassettes",
         "folder of cassettes, from the rootdir: DIALECT/SCENARIO.jsonl",
@@ -82,6 +87,7 @@ class ScenarioFile(pytest.File):
                     (bundled_dialect(name),),
                     (scenario,),
                     cassettes=own if found else cassettes_folder(),
+                    tls=config.getoption("--realtime-tls"),
                 )
                 for plan in plan_run(selection):
                     title = f"{plan.implementation.name}/{plan.dialect.name}"

@@ -19,6 +19,7 @@ from harness.faults import parse_fault
 from harness.report import CaseResult
 from harness.runner import CasePlan, run_case
 from harness.scenario import Scenario, load_scenario
+from harness.server import made_certificate
 
 MORE = Path(__file__).parent / "checks" / "programs" / "more_miniatures.py"
 
@@ -63,18 +64,22 @@ def implementation(name: str) -> Implementation:
     return replace(found, start_seconds=1.5) if name == "miniature:prints-garbage" else found
 
 
-def case(name: str, dialect: str, scenario_name: str, *faults: str) -> CasePlan:
+def case(name: str, dialect: str, scenario_name: str, *faults: str, tls: bool = False) -> CasePlan:
     return CasePlan(
         implementation(name),
         bundled_dialect(dialect),
         scenario(scenario_name),
         cassettes(dialect, scenario_name),
         tuple(parse_fault(fault) for fault in faults),
+        tls=tls,
     )
 
 
 async def run(plan: CasePlan, patience: float = 1.5) -> CaseResult:
-    return await run_case(plan, Path(sys.executable), None, patience)
+    if not plan.tls:
+        return await run_case(plan, Path(sys.executable), None, patience)
+    with made_certificate() as certificate:
+        return await run_case(plan, Path(sys.executable), None, patience, certificate)
 
 
 async def run_each(plans: Iterable[tuple[CasePlan, float]]) -> list[CaseResult]:

@@ -47,6 +47,18 @@ def test_a_failure_reads_as_a_finding_and_not_as_a_traceback(project: pytest.Pyt
     assert "Traceback" not in text
 
 
+def test_a_case_over_tls_goes_as_one_without_and_says_how_to_have_it_again(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess(
+        "--realtime-implementation=reference",
+        "--realtime-implementation=rename-shim",
+        "--realtime-dialect=azure-2024-10-01-preview",
+        "--realtime-tls",
+        "scenarios/text-modality.yaml",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["again: realtime-harness check --implementation rename-shim * --tls*"])
+
+
 def test_a_broken_scenario_is_a_collection_error_with_its_line(project: pytest.Pytester) -> None:
     (project.path / "scenarios" / "broken.yaml").write_text(
         "format: 1\nscenario: broken\ntitle: t\ndialects: all\nsteps: 3\n"
@@ -79,7 +91,7 @@ def test_the_plugin_loads_nothing_of_the_harness_until_it_is_used(pytester: pyte
         import sys
 
         def test_nothing_is_loaded():
-            heavy = {"deepdiff", "jsonschema", "websockets", "jinja2", "rich", "harness.dialects"}
+            heavy = {"deepdiff", "jsonschema", "websockets", "jinja2", "rich", "trustme", "harness.dialects"}
             assert not heavy & set(sys.modules)
         """
     )

@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         cassettes=options.cassettes,
         faults_of_scenarios=NO_FAULT not in asked,
         pace=pace,
+        tls=options.tls,
     )
     plans = plan_run(selection)
     _prepare_folder(options.output)

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     environments = Environments(progress=print)
 
     def play(dialect: Dialect, *names: str) -> list[CaseResult]:
-        selection = Selection(implementations, (dialect,), select_scenarios(names))
+        selection = Selection(implementations, (dialect,), select_scenarios(names), tls=options.tls)
         return asyncio.run(run_all(plan_run(selection), environments, parallel=AT_ONCE))
 
     broken = False

@@ -125,6 +125,7 @@ def _check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         metavar="DIR",
         help="DIR/DIALECT/SCENARIO.jsonl, in place of the bundled ones",
     )
+    parser.add_argument("--tls", action="store_true", help="have them dial wss, by a certificate of this run")
     parser.add_argument(
         "--baseline", type=Path, metavar="FILE", help="the known failures (default: the bundled)"
     )
@@ -350,6 +351,7 @@ def _driver_test(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("implementation", help="as for check; your own: cmd:COMMAND")
     parser.add_argument("-d", "--dialect", metavar="NAME", help="default: each in turn")
+    parser.add_argument("--tls", action="store_true", help="have it dial wss, by a certificate of this run")
     parser.set_defaults(module="driver_test")
 
 

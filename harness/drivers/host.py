@@ -29,16 +29,31 @@ _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 _MARK = "REALTIME_HARNESS_CASE"
 _DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
+_TRUSTING = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
+"""How a client is told whose certificates to trust: Python and whatever else uses OpenSSL; Node; requests."""
+
+_TRUSTING_OTHERS = (
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "WEBSOCKET_CLIENT_CA_BUNDLE",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
+)
+"""What some ask before those, or what has them trust anybody."""
+
 
 class DriverHost:
-    """One driver process; `observed` fills while it runs."""
+    """One driver process; `observed` fills while it runs.
 
-    def __init__(self, implementation: Implementation, key: str) -> None:
+    `ca_file` is whose certificates it is to trust, where it will dial over TLS.
+    """
+
+    def __init__(self, implementation: Implementation, key: str, ca_file: Path | None = None) -> None:
         self.implementation = implementation
         self.observed = Observed()
         self.last_notice = time.monotonic()
         self.done: set[int] = set()
         self._key = key
+        self._ca_file = ca_file
         self._mark = f"{_MARK}={secrets.token_hex(8)}"
         self._redactor = Redactor((key,))
         self._notices = Notices()
@@ -60,7 +75,7 @@ class DriverHost:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 limit=_MAX_LINE,
-                env=_clean_environment() | variables | dict([self._mark.split("=")]),
+                env=_clean_environment(self._ca_file) | variables | dict([self._mark.split("=")]),
                 start_new_session=True,
             )
         except OSError as error:
@@ -189,11 +204,14 @@ def _end_descendants(mark: str) -> None:
                 os.kill(int(folder.name), signal.SIGKILL)
 
 
-def _clean_environment() -> dict[str, str]:
-    """The caller's environment without its secrets, proxies and Python paths."""
+def _clean_environment(ca_file: Path | None) -> dict[str, str]:
+    """The caller's, without its secrets, proxies and Python paths; with a `ca_file`, trusting that."""
+    dropped = _DROPPED if ca_file is None else (*_DROPPED, *_TRUSTING, *_TRUSTING_OTHERS)
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.upper() not in _DROPPED and not any(word in name.upper() for word in _SECRET_WORDS)
+        if name.upper() not in dropped and not any(word in name.upper() for word in _SECRET_WORDS)
     }
+    if ca_file is not None:
+        kept |= dict.fromkeys(_TRUSTING, str(ca_file))
     return {**kept, "NO_PROXY": "127.0.0.1,localhost", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}

@@ -63,6 +63,8 @@ class CaseResult:
     """Every attempt to connect, in order."""
     endings: tuple[Ending | None, ...] = ()
     """Of each connection that is judged: how the service ended it, where it did."""
+    tls: bool = False
+    """The client dialled over TLS."""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -82,6 +84,7 @@ def case_line(result: CaseResult, *, known: bool, redactor: Redactor) -> Json:
             "implementation": result.id.implementation,
             "version": result.version,
             "transport": "websocket",
+            "tls": result.tls,
             "faults": list(result.id.faults),
         },
         "verdict": str(result.verdict),

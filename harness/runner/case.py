@@ -26,7 +26,7 @@ from harness.runner.drive import PATIENCE, Drive, start_message
 from harness.runner.secrecy import says_key, without_key
 from harness.runner.verdict import close_verdict, verdict_and_reason, worst_and_earliest
 from harness.scenario import Scenario, plan_intents
-from harness.server import RealtimeServer
+from harness.server import Certificate, RealtimeServer
 from harness.service.pace import AT_ONCE, Pace
 
 
@@ -46,6 +46,8 @@ class CasePlan:
     faults: tuple[Fault, ...] = ()
     faults_of_scenario: bool = True
     pace: Pace = AT_ONCE
+    tls: bool = False
+    """The server is dialled over TLS."""
 
     @property
     def cassette(self) -> Cassette:
@@ -79,6 +81,7 @@ class CasePlan:
         for fault in self.faults:
             words += ["--fault", str(fault)]
         words += _pace_options(self.pace)
+        words += ["--tls"] if self.tls else []
         own = Path(self.cassette.path)
         if own.is_file() and not own.resolve().is_relative_to(cassettes_folder().resolve()):
             words += ["--cassettes", str(own.parent.parent)]
@@ -98,22 +101,38 @@ def _pace_options(pace: Pace) -> list[str]:
 
 
 async def run_case(
-    plan: CasePlan, interpreter: Path, environment: Path | None, patience: float = PATIENCE
+    plan: CasePlan,
+    interpreter: Path,
+    environment: Path | None,
+    patience: float = PATIENCE,
+    certificate: Certificate | None = None,
 ) -> CaseResult:
-    """Runs one case to its verdict. Whatever the implementation does, this returns."""
+    """Runs one case to its verdict. Whatever the implementation does, this returns.
+
+    A plan with TLS needs a certificate.
+    """
+    assert plan.tls == (certificate is not None)
     began = time.monotonic()
     intents = plan_intents(plan.scenario)
     key = "key-" + secrets.token_hex(16)
     seed = zlib.crc32(str(plan.id).encode())
     faults = FaultLine(plan.every_fault)
     cassettes = Cassettes(plan.dialect, plan.cassettes, seed=seed, faults=faults)
+    context = certificate.context if certificate else None
+    ca_file = certificate.ca_file if certificate else None
     async with RealtimeServer(
-        plan.dialect, key, cassettes.new_playback, pace=plan.pace, faults=faults
+        plan.dialect, key, cassettes.new_playback, pace=plan.pace, faults=faults, tls=context
     ) as server:
-        host = DriverHost(plan.implementation, key)
+        host = DriverHost(plan.implementation, key, ca_file)
         factory = plan.implementation.factory
         start = start_message(
-            plan.dialect, plan.scenario, intents, origin=server.origin, key=key, factory=factory
+            plan.dialect,
+            plan.scenario,
+            intents,
+            origin=server.origin,
+            key=key,
+            factory=factory,
+            ca_file=ca_file,
         )
         try:
             await host.start(interpreter, environment)
@@ -179,6 +198,7 @@ def _result(plan: CasePlan, record: CaseRecord, seconds: float) -> CaseResult:
         reproduce=plan.reproduce,
         handshakes=record.handshakes,
         endings=record.endings,
+        tls=plan.tls,
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.dialects import Dialect
 from harness.dialects.model import DEPLOYMENT
@@ -236,7 +237,14 @@ class _Turn:
 
 
 def start_message(
-    dialect: Dialect, scenario: Scenario, plan: Plan, *, origin: str, key: str, factory: str | None
+    dialect: Dialect,
+    scenario: Scenario,
+    plan: Plan,
+    *,
+    origin: str,
+    key: str,
+    factory: str | None,
+    ca_file: Path | None = None,
 ) -> Json:
     """The `start` line of the driver protocol: everything a driver is told."""
     query = dict(dialect.handshake.right_query(DEPLOYMENT, transcription=scenario.of_transcription))
@@ -246,12 +254,12 @@ def start_message(
         "type": "start",
         "protocol": 1,
         "endpoint": {
-            "url": f"{origin.replace('http://', 'ws://')}{path}?{text}",
+            "url": f"{origin.replace('http', 'ws', 1)}{path}?{text}",
             "origin": origin,
             "path": path,
             "query": query,
             "key": key,
-            "ca_file": None,
+            "ca_file": None if ca_file is None else str(ca_file),
         },
         "dialect": {"name": dialect.name, "api_version": dialect.api_version},
         "session": plan.session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from harness.report import CaseResult
 from harness.runner.case import CasePlan, run_case
 from harness.runner.drive import PATIENCE
 from harness.scenario import Scenario, plan_intents
+from harness.server import Certificate, made_certificate
 from harness.service import Exchange
 from harness.service.pace import AT_ONCE, Pace
 
@@ -36,6 +38,8 @@ class Selection:
     faults_of_scenarios: bool = True
     """What the scenarios ask for themselves is applied too."""
     pace: Pace = AT_ONCE
+    tls: bool = False
+    """The clients dial over TLS, with a certificate made for the run."""
 
 
 def plan_run(selection: Selection) -> list[CasePlan]:
@@ -59,6 +63,7 @@ def plan_run(selection: Selection) -> list[CasePlan]:
                     selection.faults,
                     selection.faults_of_scenarios,
                     selection.pace,
+                    selection.tls,
                 )
                 for implementation in selection.implementations
             )
@@ -88,16 +93,19 @@ async def run_all(
     started: Callable[[CasePlan], None] | None = None,
     ended: Callable[[CaseResult], None] | None = None,
 ) -> list[CaseResult]:
-    """Runs the cases, `parallel` at a time; results come in the order of the plans."""
+    """Runs the cases, `parallel` at a time; results come in the order of the plans.
+
+    Those with TLS share one certificate, which is gone when the last has ended.
+    """
     places = asyncio.Semaphore(parallel)
 
-    async def one(plan: CasePlan) -> CaseResult:
+    async def one(plan: CasePlan, certificate: Certificate | None) -> CaseResult:
         async with places:
             if started:
                 started(plan)
             try:
                 interpreter, environment = await environments.interpreter(plan.implementation)
-                result = await run_case(plan, interpreter, environment, patience)
+                result = await run_case(plan, interpreter, environment, patience, certificate)
             except EnvironmentFault as fault:
                 result = _harness_error(plan, str(fault).splitlines()[0], fault.last_lines)
             except HarnessError as fault:
@@ -108,8 +116,12 @@ async def run_all(
                 ended(result)
             return result
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(plan)) for plan in plans]
+    making: AbstractContextManager[Certificate | None] = nullcontext()
+    if any(plan.tls for plan in plans):
+        making = made_certificate()
+    with making as made:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(plan, made if plan.tls else None)) for plan in plans]
     return [task.result() for task in tasks]
 
 
@@ -131,4 +143,5 @@ def _harness_error(plan: CasePlan, reason: str, log: str) -> CaseResult:
         observed=observed,
         seconds=0.0,
         reproduce=plan.reproduce,
+        tls=plan.tls,
     )

@@ -77,6 +77,19 @@ def test_a_right_client_passes_and_the_report_is_written(tmp_path: Path) -> None
     assert (tmp_path / "out/.gitignore").read_text() == "*\n"
 
 
+def test_over_tls_a_run_comes_to_the_same_and_can_be_told_from_others(tmp_path: Path) -> None:
+    arguments = ("check", "-i", "reference", "-i", "rename-shim", "-s", "text-modality", "--tls")
+    done = command(*arguments, "--no-baseline", "-o", "out", cwd=tmp_path)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(r"^ +again .+ --tls$", done.stdout, re.MULTILINE)
+    lines = [json.loads(line) for line in (tmp_path / "out/results.jsonl").read_text("utf-8").splitlines()]
+    assert {line["verdict"] for line in lines[1:-1]} == {"pass", "fail"}
+    assert all(line["case"]["tls"] for line in lines[1:-1])
+    known = command(*arguments, cwd=tmp_path)
+    assert known.returncode == 0, known.stdout
+
+
 def test_known_failures_are_green_and_shown_with_their_difference(tmp_path: Path) -> None:
     done = command("check", "-i", "rename-shim", "-s", "session-config", cwd=tmp_path)
 
@@ -274,8 +287,9 @@ def test_a_fault_that_does_not_exist_is_found_in_the_scenario_that_asks_for_it(t
     assert "unheard-event" in done.stderr
 
 
-def test_a_driver_that_speaks_the_protocol_is_told_so(tmp_path: Path) -> None:
-    done = command("driver-test", "reference", "-d", "azure-v1", cwd=tmp_path)
+@pytest.mark.parametrize("options", [(), ("--tls",)])
+def test_a_driver_that_speaks_the_protocol_is_told_so(tmp_path: Path, options: tuple[str, ...]) -> None:
+    done = command("driver-test", "reference", "-d", "azure-v1", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "BROKEN" not in done.stdout
     assert done.stdout.count("ok ") == 8 + 7

@@ -37,9 +37,9 @@ def program(source: str, *, variables: tuple[tuple[str, str], ...] = ()) -> Impl
 
 @asynccontextmanager
 async def hosted(
-    implementation: Implementation, environment: Path | None = None
+    implementation: Implementation, environment: Path | None = None, ca_file: Path | None = None
 ) -> AsyncIterator[DriverHost]:
-    host = DriverHost(implementation, KEY)
+    host = DriverHost(implementation, KEY, ca_file)
     await host.start(Path(sys.executable), environment)
     try:
         yield host
@@ -238,6 +238,32 @@ async def test_the_callers_secrets_proxies_and_python_paths_are_not_passed_on(
         assert f"value-of-{name}" not in shown
     assert '"NLTK_DATA": "/env/nltk"' in shown
     assert '"NO_PROXY": "127.0.0.1,localhost"' in shown
+
+
+TRUSTING = {
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "WEBSOCKET_CLIENT_CA_BUNDLE",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
+}
+
+
+@pytest.mark.parametrize("ca_file", [Path("/run/ca.pem"), None])
+async def test_whom_the_caller_trusts_is_passed_on_unless_an_authority_is_given(
+    monkeypatch: pytest.MonkeyPatch, ca_file: Path | None
+) -> None:
+    for name in TRUSTING:
+        monkeypatch.setenv(name, "the caller's")
+    source = "print(json.dumps(dict(os.environ)), file=sys.stderr)"
+    async with hosted(program(source), ca_file=ca_file) as host:
+        await until(host, lambda: host.ended and host.observed.log)
+    shown = json.loads(host.observed.log[0].message)
+    told = {name: shown[name] for name in TRUSTING & shown.keys()}
+    ours = dict.fromkeys(("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"), "/run/ca.pem")
+    assert told == (ours if ca_file else dict.fromkeys(TRUSTING, "the caller's"))
 
 
 # Endings.

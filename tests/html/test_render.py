@@ -281,6 +281,14 @@ def test_a_case_shows_messages_checks_what_surfaced_and_how_to_run_it_again() ->
     assert "WARNING pipecat.services unhandled event" in words
 
 
+def test_that_a_client_dialled_over_tls_is_said_where_it_did() -> None:
+    line = case_line()
+    assert "transport websocket took" in Reader(page_of(line)).words
+    for tls, words in ((False, "transport websocket took"), (True, "transport websocket over TLS took")):
+        line["case"]["tls"] = tls
+        assert words in Reader(page_of(line)).words
+
+
 def test_what_is_not_in_the_results_is_not_shown() -> None:
     bare = case_line(surfaced={}, checks=[], wire=[], log=[], provenance={"kind": "none"})
     bare["case"]["version"] = None

@@ -49,6 +49,13 @@ async def test_the_line_of_a_real_case_fits_its_schema(name: str, dialect: str, 
     assert AUDIO[:200] not in json.dumps(line)
 
 
+@pytest.mark.parametrize("tls", [True, False])
+async def test_the_line_says_whether_the_client_dialled_over_tls(tls: bool) -> None:
+    line = line_of(await run(case("reference", GA, "text-turn", tls=tls)))
+    assert (line["case"]["transport"], line["case"]["tls"]) == ("websocket", tls)
+    assert line["case"]["id"] == f"reference/{GA}/text-turn"  # the same case: a baseline holds for both
+
+
 async def test_a_faulty_frame_stands_in_the_line_as_it_was_sent() -> None:
     line = line_of(await run(case("reference", GA, "text-turn", "unknown-event")))
     (message,) = [message for message in line["wire"] if message.get("origin") == "fault"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from harness.exceptions import UsageFault
 from harness.findings import Verdict
 from harness.runner import Selection, plan_run, run_all
 from harness.service import Origin
+from harness.validation import subschema
 from tests.cases import SCENARIOS, case, cassette, found, implementation, run, scenario
 from tests.talk import BOTH, GA, PREVIEW
 
@@ -200,6 +203,61 @@ async def test_an_environment_that_cannot_be_made_is_a_harness_error_and_others_
     assert first.findings == ()
     assert any("no-1.0" in line.message for line in first.observed.log)
     assert second.verdict is Verdict.PASS
+
+
+# TLS.
+
+
+@pytest.mark.parametrize("dialect", BOTH)
+@pytest.mark.parametrize("name", ["reference", "openai", "rename-shim"])
+async def test_the_bundled_drivers_dial_over_tls_whomever_the_caller_trusts(
+    monkeypatch: pytest.MonkeyPatch, name: str, dialect: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file.pem")
+    result = await run(case(name, dialect, "tool-call-round", tls=True))
+    assert result.verdict in {Verdict.PASS, Verdict.DEVIATION}, result.reason
+    assert [handshake.status for handshake in result.handshakes] == [101]
+    assert result.tls
+    assert result.reproduce.endswith("--scenario tool-call-round --tls")
+
+
+@pytest.mark.parametrize("name", ["dropped-connection", "reconnect", "rate-limited-handshake"])
+async def test_connections_that_fail_do_so_over_tls_as_well(name: str) -> None:
+    result = await run(case("reference", GA, name, tls=True))
+    assert result.verdict is Verdict.PASS, result.reason
+
+
+async def test_a_driver_is_told_the_address_and_the_authority(tmp_path: Path) -> None:
+    echo = "import sys; print(HELLO, flush=True); print(sys.stdin.readline(), file=sys.stderr)"
+    hello = {"type": "hello", "protocol": 1, "implementation": {"name": "x", "version": "1"}}
+    line = json.dumps({**hello, "intents": ["say"], "observes": ["text"]})
+    command = (sys.executable, "-c", echo.replace("HELLO", repr(line)))
+    plan = replace(
+        case("reference", GA, "text-turn", tls=True), implementation=Implementation("echo", None, command)
+    )
+    result = await run(plan)
+    (told,) = [json.loads(line.message) for line in result.observed.log if "endpoint" in line.message]
+    assert subschema("driver", "to_driver").problems(told) == []
+    endpoint = told["endpoint"]
+    assert endpoint["origin"].startswith("https://127.0.0.1:")
+    assert (
+        endpoint["url"]
+        == endpoint["origin"].replace("https", "wss") + "/openai/v1/realtime?model=gpt-realtime"
+    )
+    assert Path(endpoint["ca_file"]).name == "ca.pem"
+    assert not Path(endpoint["ca_file"]).exists()
+
+
+async def test_the_cases_of_a_run_share_one_certificate_and_those_without_tls_need_none(
+    tmp_path: Path,
+) -> None:
+    plans = [case("more:echoes-its-environment", GA, "text-turn", tls=tls) for tls in (True, True, False)]
+    results = await run_all(plans, Environments(tmp_path), parallel=3)
+    assert [result.verdict for result in results] == [Verdict.PASS] * 3
+    files = [json.loads(result.observed.log[0].message).get("NODE_EXTRA_CA_CERTS") for result in results]
+    assert files[0] == files[1]
+    assert files[0] != files[2]
+    assert not Path(files[0]).parent.exists()
 
 
 def test_a_selection_is_every_implementation_in_every_dialect_and_scenario() -> None:
