@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any, Protocol
 
 from driver_runtime import Endpoint, Json
@@ -140,24 +139,23 @@ class Beta:
 
 
 def connection_manager(endpoint: Endpoint) -> Any:
-    """The package's own way to the endpoint; it appends `/realtime` to a base URL itself."""
+    """The package's own way to the endpoint; it appends `/realtime` to a base URL itself.
+
+    What to trust for TLS it is told by SSL_CERT_FILE, as its users tell it.
+    """
     base = endpoint.origin + endpoint.path.removesuffix("/realtime")
     query = dict(endpoint.query)
-    options: Any = {}
-    if endpoint.ca_file:
-        options["ssl"] = ssl.create_default_context(cafile=endpoint.ca_file)
     if "api-version" not in query:
         client = AsyncOpenAI(api_key=endpoint.key, base_url=base)
         model = query.pop("model", "")
-        return client.realtime.connect(model=model, extra_query=query, websocket_connection_options=options)
+        return client.realtime.connect(model=model, extra_query=query)
+    # Given only an endpoint, as most give it, the package insists on TLS, and on the path of Azure OpenAI.
+    alone = base.startswith("https:") and endpoint.path == "/openai/realtime"
     azure = AsyncAzureOpenAI(
         api_key=endpoint.key,
         api_version=query.pop("api-version"),
         azure_endpoint=endpoint.origin,
-        # Given only an endpoint, the package insists on TLS.
-        websocket_base_url=base.replace("http", "ws", 1),
+        websocket_base_url=None if alone else base.replace("http", "ws", 1),
     )
     deployment = query.pop("deployment", None) or query.pop("model", "")
-    return azure.beta.realtime.connect(
-        model=deployment, extra_query=query, websocket_connection_options=options
-    )
+    return azure.beta.realtime.connect(model=deployment, extra_query=query)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import time
 from importlib.metadata import version
 from typing import Any
@@ -200,8 +199,6 @@ class PipecatDriver(Driver):
 
     async def start(self, start: Start) -> None:
         self._forward_logs()
-        if start.endpoint.ca_file:
-            os.environ["SSL_CERT_FILE"] = start.endpoint.ca_file
         self.surface = Surface(self.notices)
         self.output_modalities = start.session.get("output_modalities") or ["audio"]
         tools = tools_schema(start.tools)
