@@ -228,6 +228,10 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "-d", "--dialect", metavar="NAME", help="a name or a file (default: the cassette's, or the newest)"
     )
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="default: a free one")
+    parser.add_argument("--tls", action="store_true", help="serve over TLS, by a certificate made at start")
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="FILE", help="where clients find whom to trust for it"
+    )
     parser.add_argument(
         "--key", metavar="KEY", help="default: the variable REALTIME_HARNESS_KEY, or a new one that is shown"
     )

@@ -7,7 +7,8 @@ import asyncio
 import os
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from harness.cassette import Cassette, load_cassette
@@ -21,7 +22,7 @@ from harness.faults import Fault, checked_fault
 from harness.model_script import ModelScript, load_model_script, read_speed, stock_script
 from harness.redaction import Redactor
 from harness.runner import NO_FAULT
-from harness.server import RealtimeServer
+from harness.server import Certificate, RealtimeServer, made_certificate
 from harness.service.pace import Pace
 from harness.serving import Serving, check_log, serve
 
@@ -34,22 +35,33 @@ _LEAST_KEY = 8
 def run(options: argparse.Namespace) -> int:
     """Serves until Ctrl-C, which is how it is meant to end."""
     serving = serving_of(options)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(show(serving, Screen(), from_variable=_from_variable(options)))
+    with _certificate(options) as tls, suppress(KeyboardInterrupt):
+        serving = replace(serving, ca_file=tls.ca_file if tls else None)
+        asyncio.run(show(serving, Screen(), from_variable=_from_variable(options), tls=tls))
     return 0
 
 
-async def show(serving: Serving, screen: Screen, *, from_variable: bool) -> None:
+def _certificate(options: argparse.Namespace) -> AbstractContextManager[Certificate | None]:
+    if options.tls:
+        return made_certificate(ca_file=options.ca_file)
+    if options.ca_file is not None:
+        raise UsageFault("--ca-file says where the certificate of --tls goes", hint="add --tls")
+    return nullcontext()
+
+
+async def show(
+    serving: Serving, screen: Screen, *, from_variable: bool, tls: Certificate | None = None
+) -> None:
     """Serves until it is cancelled, and shows what happens."""
     screen.clean = Redactor((serving.key,)).text
     story = Story(serving, screen.put)
 
     def ready(server: RealtimeServer) -> None:
-        story.origin = server.origin.replace("http://", "ws://")
+        story.origin = f"ws{server.origin.removeprefix('http')}"
         for line in start_lines(serving, server.origin, _what(serving), from_variable=from_variable):
             screen.put(line, as_is=True)
 
-    await serve(serving, story.tell, ready, story.rest)
+    await serve(serving, story.tell, ready, story.rest, tls)
 
 
 def serving_of(options: argparse.Namespace) -> Serving:

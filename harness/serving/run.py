@@ -18,7 +18,7 @@ from harness.exceptions import FileFault
 from harness.faults import Fault, FaultLine
 from harness.model_script import ModelScript
 from harness.redaction import Redactor
-from harness.server import Connection, Opening, RealtimeServer
+from harness.server import Certificate, Connection, Opening, RealtimeServer
 from harness.service import Exchange, Service
 from harness.service.pace import Pace
 from harness.serving.happenings import Closed, Failed, Happening, NeverStruck, Opened, TurnedAway
@@ -49,6 +49,8 @@ class Serving:
     port: int = 0
     log: Path | None = None
     """The cassette of the first connection; `NAME.2.jsonl` and so on are those after it."""
+    ca_file: Path | None = None
+    """The certificate that clients must trust, where the server has one."""
 
     @property
     def query(self) -> dict[str, str]:
@@ -64,12 +66,19 @@ async def serve(
     tell: Callable[[Happening], None],
     ready: Callable[[RealtimeServer], None],
     rested: Callable[[], None] = lambda: None,
+    tls: Certificate | None = None,
 ) -> None:
     """Serves until it is cancelled. `rested` is called each time all that happened was told."""
     faults = FaultLine(serving.faults)
     new_service = _factory(serving, faults)
     server = RealtimeServer(
-        serving.dialect, serving.key, new_service, pace=serving.pace, faults=faults, port=serving.port
+        serving.dialect,
+        serving.key,
+        new_service,
+        pace=serving.pace,
+        faults=faults,
+        port=serving.port,
+        tls=tls.context if tls else None,
     )
     teller = _Teller(serving, server, faults, tell)
     try:
