@@ -78,6 +78,13 @@ def test_pipecats_own_service_passes_on_the_ga_path(pipecat: Run) -> None:
     }, bad
 
 
+def test_pipecat_dials_over_tls_and_trusts_what_it_is_told_to(tmp_path: Path) -> None:
+    exit_code, cases = check(tmp_path, "-i", "pipecat@1.1.0", "-d", "azure-v1", "-s", "text-turn", "--tls")
+    (case,) = cases.values()
+    assert (exit_code, case["verdict"]) == (0, "pass"), case["reason"]
+    assert case["case"]["tls"]
+
+
 def test_pipecats_own_service_is_refused_on_preview_and_then_mute(pipecat: Run) -> None:
     case = pipecat[1][f"pipecat@1.1.0/{PREVIEW}/text-turn"]
     assert case["verdict"] == "fail"

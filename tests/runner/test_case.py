@@ -13,6 +13,7 @@ from harness.drivers import Environments, Implementation
 from harness.exceptions import UsageFault
 from harness.findings import Verdict
 from harness.runner import Selection, plan_run, run_all
+from harness.server import made_certificate
 from harness.service import Origin
 from harness.validation import subschema
 from tests.cases import SCENARIOS, case, cassette, found, implementation, run, scenario
@@ -225,6 +226,15 @@ async def test_the_bundled_drivers_dial_over_tls_whomever_the_caller_trusts(
 async def test_connections_that_fail_do_so_over_tls_as_well(name: str) -> None:
     result = await run(case("reference", GA, name, tls=True))
     assert result.verdict is Verdict.PASS, result.reason
+
+
+async def test_a_client_that_does_not_trust_the_authority_is_not_proven_and_its_reason_told() -> None:
+    plan = case("openai", GA, "text-turn", tls=True)
+    with made_certificate() as other:
+        own = (("SSL_CERT_FILE", str(other.ca_file)),)
+        result = await run(replace(plan, implementation=replace(plan.implementation, variables=own)))
+    assert result.verdict is Verdict.NOT_PROVEN
+    assert "CERTIFICATE_VERIFY_FAILED" in result.observed.errors[0]
 
 
 async def test_a_driver_is_told_the_address_and_the_authority(tmp_path: Path) -> None:
