@@ -13,7 +13,8 @@ from pathlib import Path
 
 from harness.cassette import Cassette, load_cassette
 from harness.cli.select import is_scenario, named_dialect, select_pace
-from harness.cli.serve_text import KEY_VARIABLE, Story, start_lines
+from harness.cli.serve_start import KEY_VARIABLE, start_lines
+from harness.cli.serve_text import Story
 from harness.cli.terminal import Screen
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
 from harness.documents import read_document

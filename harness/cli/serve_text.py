@@ -1,11 +1,10 @@
-"""What `serve` shows: how to connect, what crosses, what was refused, and how a connection ended."""
+"""What `serve` shows while it runs: what crosses, what was refused, and how a connection ended."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 from harness.cli.crossing_text import (
     STREAMS,
@@ -19,6 +18,7 @@ from harness.cli.crossing_text import (
     streamed,
 )
 from harness.cli.refusal_text import event_finding, handshake_reason, state_finding
+from harness.cli.serve_start import Line
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
@@ -34,12 +34,6 @@ from harness.serving import (
     TurnedAway,
 )
 
-Part = tuple[str, str]
-"""Text and its style."""
-Line = list[Part]
-
-KEY_VARIABLE = "REALTIME_HARNESS_KEY"
-
 _ROW_SECONDS = 5.0
 """A row of pieces that goes on for longer is shown in parts."""
 
@@ -47,63 +41,6 @@ _ROW_REST = 0.4
 """One that has not grown for so long is over. Microphones send every 10 to 200 ms."""
 
 _INDENT = " " * 18
-
-
-def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool) -> Iterator[Line]:
-    """The block at the start; what it says can be copied. A key out of the environment stays there."""
-    dialect, key, query = serving.dialect, serving.key, serving.query
-    path = dialect.handshake.path
-    base = f"{origin}{path.removesuffix('/realtime')}"
-    azure = "api-key-header" in dialect.handshake.auth
-    word = f"${KEY_VARIABLE}" if from_variable else key
-    name = "AZURE_OPENAI" if azure else "OPENAI"
-    address = f"{name}_ENDPOINT={origin}" if azure else f"{name}_BASE_URL={base}"
-    yield [("serving ", "bold"), (what, ""), (" as ", "bold"), (f"{dialect.name}, {dialect.title}", "")]
-    yield []
-    for label, text in _asked(serving):
-        yield _labelled(label, text)
-    yield _labelled("url", f"{origin.replace('http://', 'ws://')}{path}?{urlencode(query)}")
-    yield _labelled("key", word)
-    yield _labelled("header", f"api-key: {word}" if azure else f"Authorization: Bearer {word}")
-    yield _labelled("shell", f'export {address} {name}_API_KEY="{word}"')
-    code = f'os.environ["{KEY_VARIABLE}"]' if from_variable else f'"{key}"'
-    for number, text in enumerate(_python(query, origin, base, code)):
-        yield _labelled("" if number else "python", text)
-    yield _labelled("stop", "Ctrl-C")
-    yield []
-
-
-def _python(query: dict[str, str], origin: str, base: str, key: str) -> Iterator[str]:
-    """How the `openai` package gets there, where it has a way."""
-    more = "" if "intent" not in query else f', extra_query={{"intent": "{query["intent"]}"}}'
-    if "api-version" not in query:
-        model, where = query.get("model", ""), "client.realtime"
-        yield "from openai import AsyncOpenAI"
-        yield f'client = AsyncOpenAI(base_url="{base}", api_key={key})'
-    elif "deployment" in query:
-        model, where = query["deployment"], "client.beta.realtime"
-        yield "from openai import AsyncAzureOpenAI"
-        yield f'client = AsyncAzureOpenAI(azure_endpoint="{origin}", api_version="{query["api-version"]}",'
-        yield f'    websocket_base_url="{base.replace("http://", "ws://")}", api_key={key})'
-    else:
-        return
-    yield f'async with {where}.connect(model="{model}"{more}) as connection: ...'
-
-
-def _asked(serving: Serving) -> Iterator[tuple[str, str]]:
-    """The pace and the faults, as far as they are not the service's own: a time without its unit shows."""
-    pace = serving.pace
-    words = [] if pace.speed == 1 else ["all at once" if pace.speed is None else f"speed {pace.speed:g}"]
-    words += [f"latency {pace.latency:g} s"] if pace.latency else []
-    words += [f"{wait:g} s before {pattern}" for pattern, wait in pace.delays]
-    if words:
-        yield "pace", ", ".join(words)
-    for number, fault in enumerate(serving.faults):
-        yield "" if number else "faults", str(fault)
-
-
-def _labelled(label: str, text: str) -> Line:
-    return [(f"  {label:<8}", "bold"), (text, "")]
 
 
 @dataclass
@@ -246,7 +183,7 @@ def _head(crossed: Crossed, name: str) -> Line:
     return [*_margin(crossed.number, crossed.t), (f"{arrow(side)}  ", style), (name, weight)]
 
 
-def _fault(name: str) -> Part:
+def _fault(name: str) -> tuple[str, str]:
     return (f"  FAULT {name}".rstrip(), "bold magenta")
 
 

@@ -55,10 +55,17 @@ class Serving:
     @property
     def query(self) -> dict[str, str]:
         """The query of a right handshake; a cassette of transcription is dialled for transcription."""
+        return dict(self.dialect.handshake.right_query(DEPLOYMENT, transcription=bool(self.hears)))
+
+    @property
+    def hears(self) -> tuple[tuple[str, str], ...]:
+        """What the query adds for transcription, where that is what the first cassette is of."""
         rules = self.dialect.handshake
         intent = {rule.name for rule in rules.query if rule.means == "transcription"}
-        hears = any(intent & dict(cassette.header.query).keys() for cassette in self.cassettes[:1])
-        return dict(rules.right_query(DEPLOYMENT, transcription=hears))
+        if not any(intent & dict(cassette.header.query).keys() for cassette in self.cassettes[:1]):
+            return ()
+        query = rules.right_query(DEPLOYMENT, transcription=True)
+        return tuple((name, value) for name, value in query if name in intent)
 
 
 async def serve(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import io
 import json
 import os
 import re
@@ -15,15 +14,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
-from rich.console import Console
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import harness.service
@@ -31,15 +27,13 @@ from harness.bundled import cassettes_folder
 from harness.cassette import load_cassette
 from harness.cli.main import build_parser, main
 from harness.cli.refusal_text import _STATES
-from harness.cli.serve import serving_of, show
-from harness.cli.terminal import Screen
+from harness.cli.serve import serving_of
 from harness.exceptions import UsageFault
-from harness.messages import MAX_FRAME, Json
+from harness.messages import MAX_FRAME
 from harness.model_script import load_model_script
 from harness.validation import bundled_schema
+from tests.cli.served import KEY, hear_until, say, served
 from tests.talk import GA, PREVIEW, user_item
-
-KEY = "key-0123456789abcdef"
 
 SCRIPT = """format: 1
 answers:
@@ -52,70 +46,6 @@ answers:
   - text: "You said: {said}"
 heard: [Is it raining?]
 """
-
-
-@dataclass
-class Served:
-    """A server that runs, and what it showed."""
-
-    output: io.StringIO
-
-    @property
-    def said(self) -> str:
-        """As a terminal shows it."""
-        return re.sub(r"\x1b\[[0-9;]*m", "", self.output.getvalue())
-
-    @property
-    def url(self) -> str:
-        found = re.search(r"^ +url +(\S+)$", self.said, re.MULTILINE)
-        assert found is not None, self.said
-        return found[1]
-
-    def dial(self, url: str = "", **options: Any) -> connect:
-        return connect(url or self.url, **{"additional_headers": {"api-key": KEY}, **options})
-
-    async def until(self, text: str) -> str:
-        """Waits until it has shown that."""
-        async with asyncio.timeout(5):
-            while text not in self.said:
-                await asyncio.sleep(0.01)
-        return self.said
-
-    def line(self, text: str) -> str:
-        found = [line for line in self.said.splitlines() if text in line]
-        assert len(found) == 1, self.said
-        return found[0]
-
-
-@contextlib.asynccontextmanager
-async def served(*arguments: str, terminal: bool = False) -> AsyncIterator[Served]:
-    """Serves in this process, at once unless told otherwise; ends it as Ctrl-C does."""
-    pace = () if "--speed" in arguments else ("--speed", "max")
-    options = build_parser().parse_args(["serve", "--key", KEY, *pace, *arguments])
-    output = io.StringIO()
-    screen = Screen(Console(file=output, highlight=False, width=100, force_terminal=terminal))
-    task = asyncio.create_task(show(serving_of(options), screen, from_variable=False))
-    running = Served(output)
-    try:
-        await running.until("Ctrl-C")
-        yield running
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def hear_until(websocket: ClientConnection, type_: str) -> list[Json]:
-    found: list[Json] = []
-    async with asyncio.timeout(5):
-        while not found or found[-1]["type"] != type_:
-            found.append(json.loads(await websocket.recv()))
-    return found
-
-
-async def say(websocket: ClientConnection, *events: Json) -> None:
-    for event in events:
-        await websocket.send(json.dumps(event))
 
 
 @pytest.fixture
@@ -208,34 +138,6 @@ async def test_a_session_of_transcription_is_served(script: str) -> None:
     assert "“Is it raining?”" in said
 
 
-def python_of(start: str) -> str:
-    """What the block at the start says to type, as a coroutine that returns the first event."""
-    block = re.search(r"^  python  (.+?)^  stop", start, re.MULTILINE | re.DOTALL)
-    assert block is not None, start
-    lines = [line.strip() for line in block[1].splitlines()]
-    lines[-1] = lines[-1].replace("...", "return await connection.recv()")
-    return "async def first():\n" + "\n".join(f"    {line}" for line in lines)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--model",),
-        ("--model", "-d", PREVIEW),
-        ("--model", "-d", "azure-2025-08-28"),
-        ("--model", "-d", "openai-ga"),
-        ("--model", "-d", "openai-beta"),
-        (str(cassettes_folder() / GA / "transcription-session.jsonl"),),
-    ],
-    ids=str,
-)
-async def test_the_python_that_is_shown_connects(arguments: tuple[str, ...]) -> None:
-    async with served(*arguments) as running:
-        names: dict[str, Any] = {}
-        exec(python_of(running.said), names)
-        assert (await names["first"]()).type == "session.created"
-
-
 # What is shown.
 
 
@@ -296,8 +198,8 @@ async def test_pace_and_faults_are_shown_at_the_start_and_the_stock_model_by_its
             await websocket.send('{"type": "response.create"}')
             await hear_until(websocket, "response.done")
         said = await running.until("closed")
-    assert "pace    all at once, latency 0.02 s, 0.01 s before response.done" in said
-    assert "faults  drop:nth=9999" in said
+    assert "pace       all at once, latency 0.02 s, 0.01 s before response.done" in said
+    assert "faults     drop:nth=9999" in said
     assert "response.created  (the stock model)" in said
 
 
