@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, NotProven, check
-from harness.dialects import Acceptance, Evidence
+from harness.dialects import Acceptance, Dialect, Evidence
 from harness.findings import Basis, Finding, Severity
+from harness.service import Handshake
 
-
-def _require_handshake(record: CaseRecord) -> None:
-    if not record.handshakes:
-        raise NotApplicable("no connection was opened")
+Rule = Callable[[Dialect, Handshake], Iterator[Finding]]
 
 
 @check("handshake.connection", "a connection was opened and something was exchanged")
@@ -40,96 +39,116 @@ def connection(record: CaseRecord) -> Iterator[Finding]:
     )
 
 
-@check("handshake.path", "the path is the dialect's own")
-def path(record: CaseRecord) -> Iterator[Finding]:
-    _require_handshake(record)
-    for handshake in record.handshakes:
-        if handshake.refusal == "wrong_path":
-            rules = record.dialect.handshake
-            yield Finding(
-                code="handshake.path",
-                severity=Severity.FAIL,
-                path="handshake.path",
-                message=f"the client dialled {handshake.path}, where {record.dialect.name} is not",
-                expected=rules.path,
-                actual=handshake.path,
-                basis=basis_of(rules.query[0].fact),
-                mend=f"dial {rules.path}: the dialect follows the path, not the model or a header",
-            )
-            return
+def handshake_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
+    """Everything wrong with one handshake, whoever judges it: a case, or `serve`."""
+    yield from _path_findings(dialect, handshake)
+    yield from _query_findings(dialect, handshake)
+    yield from _auth_findings(dialect, handshake)
+    yield from _header_findings(dialect, handshake)
 
 
-@check("handshake.query", "the query parameters are those the dialect needs, and no others it refuses")
-def query(record: CaseRecord) -> Iterator[Finding]:
-    _require_handshake(record)
-    for handshake in record.handshakes:
-        sent = dict(handshake.query)
-        for rule in record.dialect.handshake.query:
-            if handshake.refusal == "wrong_path":
-                return
-            if rule.acceptance is Acceptance.REFUSED and rule.name in sent:
-                expected, actual = f"no {rule.name!r}", sent[rule.name]
-            elif rule.missing_from(sent):
-                expected, actual = f"{rule.name}={rule.value or rule.means}", "missing"
-            elif rule.name in sent and not rule.takes(sent[rule.name]):
-                expected, actual = f"{rule.name}={rule.value}", sent.get(rule.name, "missing")
-            else:
-                continue
-            yield Finding(
-                code="handshake.query",
-                severity=Severity.FAIL,
-                path=f"handshake.query.{rule.name}",
-                message=f"the query parameter {rule.name!r} is not as {record.dialect.name} wants it",
-                expected=expected,
-                actual=actual,
-                basis=basis_of(rule.fact),
-                mend=f"open the connection with {expected}",
-            )
-            return
-
-
-@check("handshake.auth", "the key is where the service looks for it")
-def auth(record: CaseRecord) -> Iterator[Finding]:
-    _require_handshake(record)
-    for handshake in record.handshakes:
-        refused_query = any(
-            rule.acceptance is Acceptance.REFUSED and rule.name in dict(handshake.query)
-            for rule in record.dialect.handshake.query
-        )
-        if handshake.refusal != "wrong_key" or refused_query:
-            continue
-        fact = record.dialect.handshake.auth_fact
-        offered = [name for name in ("api-key", "authorization") if handshake.header(name) is not None]
-        offered += ["the query"] if "api-key" in dict(handshake.query) else []
+def _path_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
+    if handshake.refusal == "wrong_path":
+        rules = dialect.handshake
         yield Finding(
-            code="handshake.auth",
+            code="handshake.path",
             severity=Severity.FAIL,
-            path="handshake.headers",
-            message="the service refused the key with HTTP 401",
-            expected="the key it was given, as " + ", ".join(record.dialect.handshake.auth),
-            actual=f"another key in {', '.join(offered)}" if offered else "no key",
-            basis=basis_of(fact),
-            mend="send the key in the api-key header, or as a bearer token",
+            path="handshake.path",
+            message=f"the client dialled {handshake.path}, where {dialect.name} is not",
+            expected=rules.path,
+            actual=handshake.path,
+            basis=basis_of(rules.query[0].fact),
+            mend=f"dial {rules.path}: the dialect follows the path, not the model or a header",
+        )
+
+
+def _query_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
+    if handshake.refusal == "wrong_path":
+        return
+    sent = dict(handshake.query)
+    for rule in dialect.handshake.query:
+        if rule.acceptance is Acceptance.REFUSED and rule.name in sent:
+            expected, actual = f"no {rule.name!r}", sent[rule.name]
+        elif rule.missing_from(sent):
+            expected, actual = f"{rule.name}={rule.value or rule.means}", "missing"
+        elif rule.name in sent and not rule.takes(sent[rule.name]):
+            expected, actual = f"{rule.name}={rule.value}", sent.get(rule.name, "missing")
+        else:
+            continue
+        yield Finding(
+            code="handshake.query",
+            severity=Severity.FAIL,
+            path=f"handshake.query.{rule.name}",
+            message=f"the query parameter {rule.name!r} is not as {dialect.name} wants it",
+            expected=expected,
+            actual=actual,
+            basis=basis_of(rule.fact),
+            mend=f"open the connection with {expected}",
         )
         return
 
 
+def _auth_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
+    refused_query = any(
+        rule.acceptance is Acceptance.REFUSED and rule.name in dict(handshake.query)
+        for rule in dialect.handshake.query
+    )
+    if handshake.refusal != "wrong_key" or refused_query:
+        return
+    offered = [name for name in ("api-key", "authorization") if handshake.header(name) is not None]
+    offered += ["the query"] if "api-key" in dict(handshake.query) else []
+    yield Finding(
+        code="handshake.auth",
+        severity=Severity.FAIL,
+        path="handshake.headers",
+        message="the service refused the key with HTTP 401",
+        expected="the key it was given, as " + ", ".join(dialect.handshake.auth),
+        actual=f"another key in {', '.join(offered)}" if offered else "no key",
+        basis=basis_of(dialect.handshake.auth_fact),
+        mend="send the key in the api-key header, or as a bearer token",
+    )
+
+
+def _header_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
+    for rule in dialect.handshake.headers:
+        value = handshake.header(rule.name)
+        if value is None or rule.acceptance is Acceptance.ACCEPTED:
+            continue
+        yield Finding(
+            code="handshake.header",
+            severity=Severity.FAIL if rule.acceptance is Acceptance.REFUSED else Severity.DEVIATION,
+            path=f"handshake.headers.{rule.name}",
+            message=f"the header {rule.name!r} must not be sent to {dialect.name}",
+            expected=f"no {rule.name!r}",
+            actual=value,
+            basis=basis_of(rule.fact),
+            mend=f"leave the header {rule.name!r} away on this path",
+        )
+
+
+def _first(record: CaseRecord, rule: Rule) -> Iterator[Finding]:
+    """What the first handshake that a rule finds fault with comes to."""
+    if not record.handshakes:
+        raise NotApplicable("no connection was opened")
+    found = (finding for handshake in record.handshakes for finding in rule(record.dialect, handshake))
+    yield from islice(found, 1)
+
+
+@check("handshake.path", "the path is the dialect's own")
+def path(record: CaseRecord) -> Iterator[Finding]:
+    yield from _first(record, _path_findings)
+
+
+@check("handshake.query", "the query parameters are those the dialect needs, and no others it refuses")
+def query(record: CaseRecord) -> Iterator[Finding]:
+    yield from _first(record, _query_findings)
+
+
+@check("handshake.auth", "the key is where the service looks for it")
+def auth(record: CaseRecord) -> Iterator[Finding]:
+    yield from _first(record, _auth_findings)
+
+
 @check("handshake.header", "no header the dialect's documents advise against")
 def header(record: CaseRecord) -> Iterator[Finding]:
-    _require_handshake(record)
-    for handshake in record.handshakes:
-        for rule in record.dialect.handshake.headers:
-            value = handshake.header(rule.name)
-            if value is None or rule.acceptance is Acceptance.ACCEPTED:
-                continue
-            yield Finding(
-                code="handshake.header",
-                severity=Severity.FAIL if rule.acceptance is Acceptance.REFUSED else Severity.DEVIATION,
-                path=f"handshake.headers.{rule.name}",
-                message=f"the header {rule.name!r} must not be sent to {record.dialect.name}",
-                expected=f"no {rule.name!r}",
-                actual=value,
-                basis=basis_of(rule.fact),
-                mend=f"leave the header {rule.name!r} away on this path",
-            )
-            return
+    yield from _first(record, _header_findings)
