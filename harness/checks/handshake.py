@@ -105,8 +105,14 @@ def _auth_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
         expected="the key it was given, as " + ", ".join(dialect.handshake.auth),
         actual=f"another key in {', '.join(offered)}" if offered else "no key",
         basis=basis_of(dialect.handshake.auth_fact),
-        mend="send the key in the api-key header, or as a bearer token",
+        mend=f"send the key in {_key_places(dialect)}",
     )
+
+
+def _key_places(dialect: Dialect) -> str:
+    """Where a key is looked for, in words that a redactor does not take for one."""
+    header = "the api-key header, or in " if "api-key-header" in dialect.handshake.auth else ""
+    return f"{header}Authorization, after the word Bearer"
 
 
 def _header_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:

@@ -82,8 +82,8 @@ class Family:
     """SDKs that read the same variables, and the handshakes they open.
 
     `query` are the parameters that a right handshake must have, `path` is how
-    its path ends, `auth` where its key stands, `header` the one header that it
-    must have.
+    its path ends, `auth` where its key stands. `older`: the service insists on a
+    header that only the older namespaces send.
     """
 
     variables: tuple[tuple[str, str], ...]
@@ -93,17 +93,16 @@ class Family:
     path: str
     auth: str
     lines: tuple[SdkLine, ...]
-    header: str | None = None
+    older: bool = False
 
     def fits(self, dialect: Dialect) -> bool:
         """Whether these SDKs open a handshake that the dialect takes."""
         rules = dialect.handshake
-        insisted = {rule.name for rule in rules.headers if rule.required}
         return (
             self.query == {name for name, _ in rules.right_query(DEPLOYMENT)}
             and rules.path.endswith(self.path)
             and self.auth in rules.auth
-            and insisted == ({self.header} if self.header else set())
+            and self.older == any(rule.required for rule in rules.headers)
         )
 
 
@@ -162,7 +161,7 @@ FAMILIES = (
         query=frozenset({"model"}),
         path="/realtime",
         auth="bearer",
-        header="openai-beta",
+        older=True,
         lines=(
             SdkLine("openai", 'AsyncOpenAI().beta.realtime.connect(model="$model"$more)', True, hears=True),
             # Of a URL with http it makes wss in this namespace, unless it is told.

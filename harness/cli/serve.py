@@ -6,13 +6,16 @@ import argparse
 import asyncio
 import os
 import secrets
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.cassette import Cassette, load_cassette
 from harness.cli.select import is_scenario, named_dialect, select_pace
+from harness.cli.serve_findings import end_lines
 from harness.cli.serve_start import KEY_VARIABLE, start_lines
 from harness.cli.serve_text import Story
 from harness.cli.terminal import Screen
@@ -25,7 +28,7 @@ from harness.redaction import Redactor
 from harness.runner import NO_FAULT
 from harness.server import Certificate, RealtimeServer, made_certificate
 from harness.service.pace import Pace
-from harness.serving import Serving, check_log, serve
+from harness.serving import Happening, Serving, Tally, check_log, serve
 
 _YAML = (".yaml", ".yml")
 
@@ -34,11 +37,19 @@ _LEAST_KEY = 8
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serves until Ctrl-C, which is how it is meant to end."""
+    """Serves until Ctrl-C or SIGTERM, which is how it is meant to end."""
     serving = serving_of(options)
-    with _certificate(options) as tls, suppress(KeyboardInterrupt):
-        serving = replace(serving, ca_file=tls.ca_file if tls else None)
-        asyncio.run(show(serving, Screen(), from_variable=_from_variable(options), tls=tls))
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with _certificate(options) as tls:
+            serving = replace(serving, ca_file=tls.ca_file if tls else None)
+            showing = show(serving, Screen(), from_variable=_from_variable(options), tls=tls)
+            asyncio.run(_interruptible(showing))
+    except asyncio.CancelledError:
+        return 0  # the handler stays: who presses Ctrl-C once more must not see how Python ends
+    except BaseException:
+        signal.signal(signal.SIGINT, before)
+        raise
     return 0
 
 
@@ -50,19 +61,41 @@ def _certificate(options: argparse.Namespace) -> AbstractContextManager[Certific
     return nullcontext()
 
 
+async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
+    """Ctrl-C ends it where it waits, never in the midst of a line; a second one cuts short how it ends."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def end(*_: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    signal.signal(signal.SIGINT, end)
+    await work
+
+
 async def show(
     serving: Serving, screen: Screen, *, from_variable: bool, tls: Certificate | None = None
 ) -> None:
-    """Serves until it is cancelled, and shows what happens."""
+    """Serves until it is cancelled, shows what happens, and in the end what was found."""
     screen.clean = Redactor((serving.key,)).text
-    story = Story(serving, screen.put)
+    story, tally = Story(serving, screen.put), Tally()
 
     def ready(server: RealtimeServer) -> None:
         story.origin = f"ws{server.origin.removeprefix('http')}"
         for line in start_lines(serving, server.origin, _what(serving), from_variable=from_variable):
             screen.put(line, as_is=True)
 
-    await serve(serving, story.tell, ready, story.rest, tls)
+    def tell(happening: Happening) -> None:
+        tally.tell(happening)
+        story.tell(happening)
+
+    try:
+        await serve(serving, tell, ready, story.rest, tls)
+    except asyncio.CancelledError:
+        for line in end_lines(tally, serving):
+            screen.put(line)
+        raise
 
 
 def serving_of(options: argparse.Namespace) -> Serving:

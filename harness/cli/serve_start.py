@@ -6,13 +6,11 @@ import shlex
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
+from harness.cli.finding_text import Line
 from harness.cli.sdk_lines import Pasted, Place, pasted
 from harness.serving import Serving
 
 KEY_VARIABLE = "REALTIME_HARNESS_KEY"
-
-Line = list[tuple[str, str]]
-"""Pieces of text, each with its style."""
 
 
 def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool) -> Iterator[Line]:

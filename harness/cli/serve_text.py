@@ -17,8 +17,7 @@ from harness.cli.crossing_text import (
     stream_of,
     streamed,
 )
-from harness.cli.refusal_text import event_finding, handshake_reason, state_finding
-from harness.cli.serve_start import Line
+from harness.cli.finding_text import Line, body_lines, count
 from harness.findings import Finding, Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange, Handshake, Origin
@@ -27,11 +26,14 @@ from harness.serving import (
     Crossed,
     Failed,
     Happening,
+    Judged,
+    Kind,
     NeverStruck,
     Opened,
     Serving,
     Struck,
     TurnedAway,
+    handshake_reason,
 )
 
 _ROW_SECONDS = 5.0
@@ -41,6 +43,9 @@ _ROW_REST = 0.4
 """One that has not grown for so long is over. Microphones send every 10 to 200 ms."""
 
 _INDENT = " " * 18
+
+_LIVE = {Kind.REFUSED: "REFUSED", Kind.PASSED: "ACCEPTED", Kind.FOUND: "FOUND"}
+"""What is told of as it comes, and the word for it."""
 
 
 @dataclass
@@ -65,6 +70,8 @@ class Story:
         """Where the server listens, once it does: `ws://127.0.0.1:PORT`."""
         self._rows: dict[int, dict[str, _Row]] = {}
         """By connection: rows that go on, by their stream."""
+        self._told: dict[int, set[str]] = {}
+        """By connection: the codes of what was found in its rows."""
 
     def tell(self, happening: Happening) -> None:
         if isinstance(happening, Crossed):
@@ -76,11 +83,12 @@ class Story:
         elif isinstance(happening, Struck):
             self._put([*_margin(happening.number, happening.t), _fault(happening.fault)])
         elif isinstance(happening, NeverStruck):
-            self._put([("never struck  ", "bold"), (", ".join(happening.faults), "")])
+            pass  # told with the findings
         elif isinstance(happening, Failed):
             self._put(_failure_line(happening.failure))
         else:
             self._flush(happening.number)
+            self._told.pop(happening.number, None)
             for line in _end_lines(happening):
                 self._put(line)
 
@@ -98,6 +106,8 @@ class Story:
         if opened.handshake.fault:
             line.append(_fault(opened.handshake.fault))
         self._put(line)
+        for more in _judged_lines(opened.judged):
+            self._put(more)
 
     def _turned_away(self, handshake: Handshake) -> None:
         expected = evidence = None
@@ -123,6 +133,7 @@ class Story:
         stream = stream_of(crossed.entry)
         if stream is not None:
             self._collect(crossed, stream)
+            self._found_in_row(crossed)
             return
         self._flush(crossed.number)
         for line in self._lines(crossed):
@@ -138,6 +149,16 @@ class Story:
             row = rows[stream] = _Row(crossed, name_of(crossed.entry))
         row.pieces.append(crossed.entry.canonical[0].get(STREAMS[stream]))
         row.grew = time.monotonic()
+
+    def _found_in_row(self, crossed: Crossed) -> None:
+        """What is wrong with one piece is wrong with most: it is told once a connection."""
+        told = self._told.setdefault(crossed.number, set())
+        new = [one for one in crossed.judged if one.kind in _LIVE and one.finding.code not in told]
+        if new:
+            told.update(one.finding.code for one in new)
+            self._flush(crossed.number)
+            for line in _judged_lines(new):
+                self._put(line)
 
     def _flush(self, number: int) -> None:
         for stream, row in self._rows.pop(number, {}).items():
@@ -160,13 +181,8 @@ class Story:
         elif self._replays and entry.origin is Origin.COUNTERFACTUAL:
             line.append(("  (counterfactual)", "dim"))
         yield line
-        for number, refusal in enumerate(entry.refusals):
-            passes = entry.fault is not None
-            first = number == 0
-            finding = event_finding(self._dialect, refusal, at=entry.number, first=first, lenient=passes)
-            yield from _finding_lines(finding, "ACCEPTED" if passes else "REFUSED ")
-        if entry.refused_by_state is not None:
-            yield from _finding_lines(state_finding(self._dialect, entry))
+        if crossed.note is None:
+            yield from _judged_lines(crossed.judged)
         if crossed.note is not None:
             yield [(f"{_INDENT}note      ", "bold yellow"), (crossed.note, "")]
 
@@ -187,20 +203,21 @@ def _fault(name: str) -> tuple[str, str]:
     return (f"  FAULT {name}".rstrip(), "bold magenta")
 
 
-def _finding_lines(finding: Finding, verdict: str = "REFUSED ") -> Iterator[Line]:
+def _judged_lines(judged: Iterable[Judged]) -> Iterator[Line]:
+    """What is worth a look at once; the rest is told as the connection ends."""
+    for one in judged:
+        if one.kind in _LIVE:
+            yield from _finding_lines(one.finding, _LIVE[one.kind])
+
+
+def _finding_lines(finding: Finding, word: str) -> Iterator[Line]:
     red = finding.severity is Severity.FAIL
     yield [
-        (f"{_INDENT}{verdict} ", "bold red" if red else "bold yellow"),
+        (f"{_INDENT}{word:<8} ", "bold red" if red else "bold yellow"),
         (f"{finding.path}  ", "bold"),
         (finding.code, "dim"),
     ]
-    yield [(f"{_INDENT}  ", ""), (shown(finding.message, 600), "")]
-    yield [(f"{_INDENT}  expected  ", "bold"), (shown(finding.expected, 400), "")]
-    if finding.actual is not None:
-        yield [(f"{_INDENT}  actual    ", "bold"), (shown(finding.actual, 400), "")]
-    for basis in finding.basis:
-        yield [(f"{_INDENT}  evidence  ", "bold"), (f"{basis.evidence}: {basis.source}", "dim")]
-    yield [(f"{_INDENT}  mend      ", "bold"), (shown(finding.mend, 400), "")]
+    yield from body_lines(finding, f"{_INDENT}  ")
 
 
 def _end_lines(closed: Closed) -> Iterator[Line]:
@@ -213,10 +230,11 @@ def _end_lines(closed: Closed) -> Iterator[Line]:
     if exchange.close_reason:
         code += f" {quoted(exchange.close_reason)}"
     counts = [
-        _count(len(exchange.responses), "answer"),
-        _count(len(refused), "refused event"),
-        _count(len(_unproven(exchange)), "unproven field"),
+        count(len(exchange.responses), "answer"),
+        count(len(refused), "refused event"),
+        count(len(_unproven(exchange)), "unproven field"),
     ]
+    yield from _judged_lines(closed.judged)
     style = "bold red" if refused or closed.failure else "bold green"
     line = [*_margin(closed.number, closed.t), ("closed", style), (f" {by}{code}: {', '.join(counts)}", "")]
     yield [*line, _fault(closed.fault)] if closed.fault else line
@@ -247,7 +265,3 @@ def _refused_text(entry: Entry) -> str:
 
 def _unproven(exchange: Exchange) -> dict[str, str]:
     return {one.path: one.reason for entry in exchange.client_entries() for one in entry.unproven}
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -10,23 +10,33 @@ from harness.serving.happenings import (
     Struck,
     TurnedAway,
 )
+from harness.serving.judge import Judge, Judged, Kind
 from harness.serving.log import check_log
 from harness.serving.memory import calm_collector
+from harness.serving.refusals import handshake_reason
 from harness.serving.run import Serving, serve
+from harness.serving.tally import Client, Counted, Tally
 from harness.serving.tap import Tapped
 
 __all__ = [
+    "Client",
     "Closed",
+    "Counted",
     "Crossed",
     "Failed",
     "Happening",
+    "Judge",
+    "Judged",
+    "Kind",
     "NeverStruck",
     "Opened",
     "Serving",
     "Struck",
+    "Tally",
     "Tapped",
     "TurnedAway",
     "calm_collector",
     "check_log",
+    "handshake_reason",
     "serve",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.messages import Json
 from harness.service import Entry, Exchange, Handshake
+from harness.serving.judge import Judged
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Opened:
     number: int
     t: float
     handshake: Handshake
+    judged: tuple[Judged, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class TurnedAway:
     """A handshake was refused."""
 
     handshake: Handshake
+    judged: tuple[Judged, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Crossed:
     """Where the answer that begins with it comes from."""
     note: str | None = None
     """What the service takes without a word, and people want to know."""
+    judged: tuple[Judged, ...] = ()
+    """What is wrong with it, where it is the client's."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Closed:
     failure: Exception | None = None
     fault: str | None = None
     """The fault that ended it."""
+    judged: tuple[Judged, ...] = ()
+    """What is wrong with the connection as a whole."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import gc
 import http
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.cassette import Cassette
@@ -22,6 +22,7 @@ from harness.server import Certificate, Connection, Opening, RealtimeServer
 from harness.service import Exchange, Service
 from harness.service.pace import Pace
 from harness.serving.happenings import Closed, Failed, Happening, NeverStruck, Opened, TurnedAway
+from harness.serving.judge import judge_handshake
 from harness.serving.log import cassette_of, log_path
 from harness.serving.tap import Tap, Tapped, TappedModel, TappedPlayback
 
@@ -127,7 +128,7 @@ def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service
                 settings=opening.settings,
                 faults=faults.connected(),
             )
-        service.tap = Tap(opening.number, keep=serving.log is not None)
+        service.tap = Tap(opening.number, serving.dialect, keep=serving.log is not None)
         return service
 
     return new_service
@@ -152,15 +153,16 @@ class _Teller:
         """Whether a connection was let go since memory was collected."""
         self._collected = 0.0
 
-    def look(self) -> None:
-        """Tells what is new, and lets go of what is over: a server may run for days."""
+    def look(self, *, ended: bool = False) -> None:
+        """Tells what is new, and lets go of what is over, as all is once the server has `ended`."""
         for connection in tuple(self._server.connections):
-            over = connection.over
+            over = connection.over or ended
             if isinstance(connection.service, Tapped):
                 self._look_at(connection, connection.service, over=over)
             elif connection.handshake.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
                 over = True
-                self._tell(TurnedAway(connection.handshake))
+                judged = judge_handshake(self._serving.dialect, connection.handshake)
+                self._tell(TurnedAway(connection.handshake, tuple(judged)))
             elif connection.failure is not None:
                 self._tell(Failed(connection.failure))
             if over:
@@ -169,7 +171,7 @@ class _Teller:
 
     def end(self) -> None:
         """Tells the rest. Leniency leaves no trace with the faults, and is not asked after."""
-        self.look()
+        self.look(ended=True)
         never = [one for one in self._faults.faults if one not in self._faults.struck and not one.lenient]
         if never:
             self._tell(NeverStruck(tuple(map(str, never))))
@@ -185,13 +187,16 @@ class _Teller:
         tap = service.tap
         if not tap.opened:
             tap.opened = True
-            self._tell(Opened(tap.number, 0.0, connection.handshake))
+            judged = judge_handshake(self._serving.dialect, connection.handshake)
+            self._tell(Opened(tap.number, 0.0, connection.handshake, tuple(judged)))
         for happening in tap.told():
             self._tell(happening)
         if over:
             log, problem = self._kept(tap, service.exchange)
             fault = tap.ended_by
-            self._tell(Closed(tap.number, tap.t, service.exchange, log, problem, connection.failure, fault))
+            judged = tap.judge.over(service.exchange, by_fault=fault is not None)
+            closed = Closed(tap.number, tap.t, service.exchange, log, problem, connection.failure, fault)
+            self._tell(replace(closed, judged=tuple(judged)))
 
     def _kept(self, tap: Tap, exchange: Exchange) -> tuple[Path | None, str | None]:
         first = self._serving.log

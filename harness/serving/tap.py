@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
+from harness.dialects import Dialect
 from harness.faults import End, Pause, Stall, Step
 from harness.messages import Json, Side
 from harness.model_script import ScriptedModel
@@ -12,13 +14,15 @@ from harness.playback import Playback
 from harness.service import Entry, Service
 from harness.service.agenda import Queued
 from harness.serving.happenings import Crossed, Struck
+from harness.serving.judge import Judge
 
 
 class Tap:
     """What crossed one connection and was not told yet; with `keep` also what was, for a cassette."""
 
-    def __init__(self, number: int, *, keep: bool) -> None:
+    def __init__(self, number: int, dialect: Dialect, *, keep: bool) -> None:
         self.number = number
+        self.judge = Judge(dialect)
         self.keep = keep
         self.kept: list[Crossed] = []
         self.opened = False
@@ -51,7 +55,12 @@ class Tap:
         untold, self._untold = self._untold, []
         if self.keep:
             self.kept.extend(one for one in untold if isinstance(one, Crossed))
-        yield from untold
+        for one in untold:
+            yield self._judged(one) if isinstance(one, Crossed) and one.entry.side is Side.CLIENT else one
+
+    def _judged(self, crossed: Crossed) -> Crossed:
+        judged = self.judge.sent(crossed.entry, crossed.t, crossed.session, crossed.note)
+        return replace(crossed, judged=tuple(judged))
 
 
 def _note(entry: Entry, service: Service) -> str | None:

@@ -22,11 +22,9 @@ from openai import AsyncOpenAI
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-import harness.service
 from harness.bundled import cassettes_folder
 from harness.cassette import load_cassette
 from harness.cli.main import build_parser, main
-from harness.cli.refusal_text import _STATES
 from harness.cli.serve import serving_of
 from harness.exceptions import UsageFault
 from harness.messages import MAX_FRAME
@@ -284,13 +282,6 @@ async def test_what_is_no_event_and_what_no_dialect_knows_is_told_once_and_with_
     shown = said[said.index("REFUSED  type") :]
     assert shown[: shown.index("evidence")].count("'conversation.item.truncate'") == 1
     assert "mend      send one of those" in shown
-
-
-def test_whatever_the_state_forbids_has_its_own_words() -> None:
-    folder = Path(harness.service.__file__).parent
-    source = "".join(path.read_text("utf-8") for path in folder.rglob("*.py"))
-    names = set(re.findall(r'Refused\(\s*"(\w+)"', source)) - {"invalid_type"}
-    assert names <= set(_STATES)
 
 
 async def test_faults_of_the_script_and_of_the_command_line_strike_and_are_shown(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `serve` says of refusals beyond the tables of fields: of handshakes, and of events out of place."""
+"""What is said of refusals beyond the tables of fields: of handshakes, and of events out of place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from harness.checks.refusals import refusal_finding
-from harness.cli.crossing_text import shown
 from harness.dialects import Acceptance, Dialect, Refusal
 from harness.dialects.model import DEPLOYMENT
 from harness.findings import Basis, Finding, Severity
 from harness.service import Entry, Handshake
+
+_MOST_SHOWN = 160
+"""Characters of what a client sent."""
 
 _STATES: Mapping[str, tuple[str, str]] = {
     "active_response": (
@@ -85,7 +87,7 @@ def state_finding(dialect: Dialect, entry: Entry) -> Finding:
         code=spec.name,
         severity=Severity.FAIL if failing else Severity.DEVIATION,
         path=str(what),
-        message=f"Refused: {spec.when or spec.message}. The error that answers it comes next.",
+        message=f"{spec.when or spec.message}: the service answers with an error, and nothing else happens.",
         expected=expected,
         actual=None,
         basis=(Basis(spec.fact.evidence, spec.fact.source),),
@@ -110,7 +112,7 @@ def handshake_reason(dialect: Dialect, handshake: Handshake, origin: str) -> tup
         if rule.missing_from(sent):
             return f"{rule.name} is missing", right, evidence
         if rule.name in sent and not rule.takes(sent[rule.name]):
-            why = f"{rule.name} is {shown(sent[rule.name])}, not {rule.value}"
+            why = f"{rule.name} is {sent[rule.name][:_MOST_SHOWN]}, not {rule.value}"
             return why, right, evidence
     if handshake.refusal == "wrong_key":
         # Commas: a word that follows `bearer` is taken for a key, and redacted.

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import base64
+
+from harness.dialects import bundled_dialect
+from harness.findings import Severity
+from harness.messages import Side
+from harness.service import Entry, Exchange
+from harness.serving import Judge, Kind
+from tests.talk import GA
+
+PCM = {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}}}
+LAW = {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}
+
+
+def append(number: int, size: int) -> Entry:
+    audio = base64.b64encode(bytes(size)).decode()
+    event = {"type": "input_audio_buffer.append", "audio": audio}
+    return Entry(number, 0.0, Side.CLIENT, event, (event,))
+
+
+def test_audio_that_comes_as_slowly_as_that_of_another_rate_is_told_of_in_the_end() -> None:
+    judge = Judge(bundled_dialect(GA))
+    # 16 kHz in pieces of 25 ms: at the session's rate no round number of milliseconds.
+    for number in range(60):
+        assert list(judge.sent(append(number, 800), number * 0.025, PCM)) == []
+    (judged,) = judge.over(Exchange(), by_fault=False)
+    assert (judged.kind, judged.finding.code) == (Kind.FOUND, "audio.rate")
+    assert judged.finding.severity is Severity.FAIL
+
+
+def test_the_rate_is_that_of_the_session_in_force() -> None:
+    judge = Judge(bundled_dialect(GA))
+    for number in range(60):
+        list(judge.sent(append(number, 800), number * 0.025, LAW))
+    assert list(judge.over(Exchange(), by_fault=False)) == []
