@@ -267,3 +267,10 @@ def replace_somewhere(event: Json, where: int, value: Any) -> None:
     if places:
         holder, key = places[where % len(places)]
         holder[key] = value
+
+
+def test_a_field_name_of_a_megabyte_does_not_keep_it_busy_for_ever() -> None:
+    event = {"type": "session.update", "session": {"type": "realtime", "y" * 1_000_000: 1}}
+    log = Log("a.jsonl", "json-lines", (LogEntry(1, Side.CLIENT, event),))
+    (found,) = lint_log(log, bundled_dialect(GA)).of(Severity.FAIL)
+    assert found.finding.code == "session.unknown-parameter"
