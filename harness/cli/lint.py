@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.cli.finding_json import finding_json
 from harness.cli.select import named_dialect
 from harness.exceptions import HarnessError, UsageFault
 from harness.findings import Severity
@@ -125,18 +126,5 @@ def _as_json(report: LintReport) -> dict[str, Any]:
         "cut_events": report.elided,
         "unreadable": report.unreadable,
         "failed": report.failed,
-        "findings": [
-            {
-                "code": one.finding.code,
-                "severity": str(one.finding.severity),
-                "path": one.finding.path,
-                "message": one.finding.message,
-                "expected": one.finding.expected,
-                "actual": one.finding.actual,
-                "evidence": [{"level": str(b.evidence), "source": b.source} for b in one.finding.basis],
-                "mend": one.finding.mend,
-                "lines": list(one.lines),
-            }
-            for one in report.found
-        ],
+        "findings": [{**finding_json(one.finding), "lines": list(one.lines)} for one in report.found],
     }

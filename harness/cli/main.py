@@ -210,8 +210,10 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = commands.add_parser(
         "serve",
         help="serve any client on this machine: scripted answers of a model, or a cassette",
-        description="Serves on 127.0.0.1 and shows each message, and each refusal in full. Ctrl-C ends it.",
-        epilog="Exit codes: 0 ended by Ctrl-C, or its output is read no more; 2 usage, a file that cannot be "
+        description="Serves on 127.0.0.1 and shows each message, and each refusal in full. Ctrl-C ends it "
+        "and shows what was found about whatever connected.",
+        epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, whatever was found, or its output is read no more; "
+        "2 usage, a file that cannot be "
         "read, or a port in use.",
     )
     parser.add_argument(
@@ -252,7 +254,10 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "-o", "--output", dest="log", type=Path, metavar="LOG.jsonl", help="a cassette of each connection"
     )
-    parser.add_argument("--force", action="store_true", help="replace existing cassettes")
+    parser.add_argument(
+        "--findings", type=Path, metavar="FILE.json", help="what was found, also as JSON, when it ends"
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.set_defaults(module="serve", read_no_more=0)
 
 

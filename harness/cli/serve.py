@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -16,11 +17,12 @@ from typing import Any
 from harness.cassette import Cassette, load_cassette
 from harness.cli.select import is_scenario, named_dialect, select_pace
 from harness.cli.serve_findings import end_lines
+from harness.cli.serve_json import tally_json
 from harness.cli.serve_start import KEY_VARIABLE, start_lines
 from harness.cli.serve_text import Story
 from harness.cli.terminal import Screen
 from harness.dialects import Dialect, bundled_dialect, default_dialect_names
-from harness.documents import read_document
+from harness.documents import read_document, write_whole
 from harness.exceptions import FileFault, ModelScriptFault, UsageFault
 from harness.faults import Fault, checked_fault
 from harness.model_script import ModelScript, load_model_script, read_speed, stock_script
@@ -39,11 +41,14 @@ _LEAST_KEY = 8
 def run(options: argparse.Namespace) -> int:
     """Serves until Ctrl-C or SIGTERM, which is how it is meant to end."""
     serving = serving_of(options)
+    if options.findings is not None and options.findings.exists() and not options.force:
+        raise UsageFault(f"{options.findings} exists", hint="--force replaces it, --findings names another")
     before = signal.getsignal(signal.SIGINT)
     try:
         with _certificate(options) as tls:
             serving = replace(serving, ca_file=tls.ca_file if tls else None)
-            showing = show(serving, Screen(), from_variable=_from_variable(options), tls=tls)
+            from_variable, findings = _from_variable(options), options.findings
+            showing = show(serving, Screen(), from_variable=from_variable, findings=findings, tls=tls)
             asyncio.run(_interruptible(showing))
     except asyncio.CancelledError:
         return 0  # the handler stays: who presses Ctrl-C once more must not see how Python ends
@@ -75,9 +80,14 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def show(
-    serving: Serving, screen: Screen, *, from_variable: bool, tls: Certificate | None = None
+    serving: Serving,
+    screen: Screen,
+    *,
+    from_variable: bool,
+    findings: Path | None = None,
+    tls: Certificate | None = None,
 ) -> None:
-    """Serves until it is cancelled, shows what happens, and in the end what was found."""
+    """Serves until it is cancelled, shows what happens, and in the end what was found, also in a file."""
     screen.clean = Redactor((serving.key,)).text
     story, tally = Story(serving, screen.put), Tally()
 
@@ -95,6 +105,8 @@ async def show(
     except asyncio.CancelledError:
         for line in end_lines(tally, serving):
             screen.put(line)
+        if findings is not None:
+            write_whole(findings, [json.dumps(tally_json(tally, serving), indent=2)])
         raise
 
 

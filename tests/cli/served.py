@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -56,13 +57,15 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def served(*arguments: str, terminal: bool = False) -> AsyncIterator[Served]:
+async def served(
+    *arguments: str, terminal: bool = False, findings: Path | None = None
+) -> AsyncIterator[Served]:
     """Serves in this process, at once unless told otherwise; ends it as Ctrl-C does."""
     pace = () if "--speed" in arguments else ("--speed", "max")
     options = build_parser().parse_args(["serve", "--key", KEY, *pace, *arguments])
     output = io.StringIO()
     screen = Screen(Console(file=output, highlight=False, width=100, force_terminal=terminal))
-    task = asyncio.create_task(show(serving_of(options), screen, from_variable=False))
+    task = asyncio.create_task(show(serving_of(options), screen, from_variable=False, findings=findings))
     running = Served(output)
     try:
         await running.until("Ctrl-C")

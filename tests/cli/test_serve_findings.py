@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from harness.bundled import cassettes_folder
+from harness.cli.main import main
 from harness.messages import MAX_FRAME
 from tests.cli.served import KEY, Served, hear_until, say, served
 from tests.talk import GA, user_item
@@ -198,6 +200,88 @@ async def test_a_request_for_no_websocket_is_counted_and_no_finding() -> None:
         await running.until("handshake refused")
     assert "turned away  1 request, by a fault or for want of a WebSocket" in findings(running)
     assert summary(running) == "nothing connected: nothing was judged"
+
+
+# For programs.
+
+
+async def test_the_findings_are_written_as_lint_writes_them_and_name_no_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, log = tmp_path / "made" / "findings.json", tmp_path / "log.jsonl"
+    secret = {"type": "session.update", "session": {"type": "realtime", "api_key": "my-own-secret", KEY: KEY}}
+    async with served("--model", "-o", str(log), findings=path) as running:
+        async with talking(running) as websocket:
+            await say(websocket, WRONG, secret)
+            await hear_until(websocket, "error")
+            await hear_until(websocket, "error")
+        await refused(running, additional_headers={})
+    text = path.read_text("utf-8")
+    assert KEY not in text
+    assert "my-own-secret" not in text
+    one, other = json.loads(text)
+    assert (one["client"], one["dialect"], one["connections"], one["client_events"], one["failed"]) == (
+        "a client/1",
+        GA,
+        1,
+        2,
+        True,
+    )
+    first = one["findings"][0]
+    assert (first["code"], first["kind"], first["times"], first["first"]["connection"]) == (
+        "rename.session-shape",
+        "refused",
+        1,
+        1,
+    )
+    assert (other["refused_handshakes"], other["findings"][0]["first"]) == (1, None)
+    main(["lint", "--json", str(log)])
+    (linted,) = json.loads(capsys.readouterr().out)
+    assert linted["findings"][0].keys() - {"lines"} == first.keys() - {
+        "kind",
+        "times",
+        "connections",
+        "first",
+    }
+
+
+def test_findings_of_before_are_not_replaced_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "findings.json").touch()
+    assert main(["serve", "--model", "--findings", str(tmp_path / "findings.json")]) == 2
+    assert "--force replaces it" in capsys.readouterr().err
+
+
+# The document.
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "serve.md"
+
+
+def sample(name: str) -> str:
+    block = re.search(rf"<!-- {name} -->\n```\n(.+?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    assert block is not None
+    return block[1]
+
+
+def scrubbed(text: str) -> str:
+    """Without what differs from run to run: times and the port."""
+    return re.sub(r"\d+\.\d{3}|(?<=127\.0\.0\.1:)\d+", "0", text)
+
+
+async def test_the_document_shows_what_is_shown() -> None:
+    async with served("--model", "--speed", "1") as running:
+        for _ in range(2):
+            async with talking(running, "my-shim/0.3") as websocket:
+                await say(websocket, WRONG, ODD)
+                await hear_until(websocket, "session.updated")
+        await refused(running, user_agent_header="my-shim/0.3", additional_headers={"api-key": "another's"})
+    start = running.said.partition("\n#1 ")[0]
+    assert scrubbed(sample("start")).strip() == scrubbed(start.replace(KEY, "3f2c9a")).strip()
+    assert (
+        scrubbed(sample("end")).strip()
+        == scrubbed("findings about what connected" + findings(running)).strip()
+    )
 
 
 # The real process.

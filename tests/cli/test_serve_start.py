@@ -6,6 +6,8 @@ import asyncio
 import os
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -141,3 +143,38 @@ def test_a_handshake_that_is_nobodys_has_an_address_and_a_key_alone() -> None:
     dialect = bundled_dialect(VOICE_LIVE)
     strange = replace(dialect, handshake=replace(dialect.handshake, path="/brook/realtime"))
     assert list(pasted(Place(strange, "http://127.0.0.1:1"))) == []
+
+
+AGENTS_JS = """
+import { RealtimeAgent, RealtimeSession } from '@openai/agents-realtime';
+const session = new RealtimeSession(new RealtimeAgent({ name: 'a' }), { transport: 'websocket' });
+session.transport.on('turn_done', () => { console.log('done'); process.exit(0); });
+await CODE;
+session.sendMessage('Hello');
+setTimeout(() => process.exit(1), 10000);
+"""
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(shutil.which("npm") is None, reason="the package is installed with npm")
+@pytest.mark.parametrize("dialect", [GA, "openai-ga"])
+async def test_what_is_shown_for_the_agents_package_of_javascript_has_a_turn(
+    dialect: str, tmp_path: Path
+) -> None:
+    packages = ["@openai/agents-realtime@0.20.0", "zod@4"]
+    install = ["npm", "install", "--ignore-scripts", "--no-fund", "--no-audit", "--silent", *packages]
+    await asyncio.to_thread(subprocess.run, install, cwd=tmp_path, check=True, timeout=300)
+    async with served("--model", "-d", dialect) as running:
+        export, lines = next(iter(block(running.said).items()))
+        (tmp_path / "turn.mjs").write_text(AGENTS_JS.replace("CODE", lines["agents-js"]), encoding="utf-8")
+        process = await asyncio.create_subprocess_exec(
+            "sh",
+            "-c",
+            f"{export}\nexec node turn.mjs",
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await asyncio.wait_for(process.communicate(), 30)
+        assert out.decode().strip().endswith("done")
+        await running.until("closed by")
+    assert "REFUSED" not in running.said
