@@ -176,5 +176,5 @@ async def test_what_is_shown_for_the_agents_package_of_javascript_has_a_turn(
         )
         out, _ = await asyncio.wait_for(process.communicate(), 30)
         assert out.decode().strip().endswith("done")
-        await running.until("closed by")
+        await running.until("closed")
     assert "REFUSED" not in running.said
