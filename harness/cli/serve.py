@@ -51,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
             showing = show(serving, Screen(), from_variable=from_variable, findings=findings, tls=tls)
             asyncio.run(_interruptible(showing))
     except asyncio.CancelledError:
-        return 0  # the handler stays: who presses Ctrl-C once more must not see how Python ends
+        # All is said: who presses Ctrl-C once more must not see how Python ends.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return 0
     except BaseException:
         signal.signal(signal.SIGINT, before)
         raise

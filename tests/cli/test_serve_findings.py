@@ -329,9 +329,9 @@ async def test_ctrl_c_twice_and_more_cuts_the_end_short_and_loses_nothing(tmp_pa
         await say(websocket, WRONG)
         await hear_until(websocket, "error")
         websocket.transport.pause_reading()  # so it never answers the close
-        for _ in range(4):
+        for wait in (0.15, 0.15, 0.0, 0.0, 0.02, 0.05, 0.1, 0.2):  # into the end of Python itself
             running.send_signal(signal.SIGINT)
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(wait)
         out, err = await asyncio.to_thread(running.communicate, timeout=10)
         websocket.transport.abort()
     assert (running.returncode, err) == (0, "")
