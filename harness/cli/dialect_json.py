@@ -74,6 +74,7 @@ def dialect_json(dialect: Dialect) -> Json:
                 for refusal in handshake.refusals.values()
             ],
         },
+        "keys": _keys(dialect),
         "service": {
             "session": service.session,
             "transcription_session": service.transcription_session,
@@ -129,6 +130,25 @@ def dialect_json(dialect: Dialect) -> Json:
             for rule in dialect.orders.values()
         ],
         "translation": _translation(dialect),
+    }
+
+
+def _keys(dialect: Dialect) -> Json | None:
+    """How keys for browsers are minted."""
+    keys = dialect.keys
+    if keys is None:
+        return None
+    return {
+        "path": keys.path,
+        "query": dict(keys.query),
+        "settings": keys.settings,
+        "answer": "within" if keys.within else "beside",
+        "seconds": _given(
+            value=keys.seconds, least=keys.least_seconds, most=keys.most_seconds, **_fact(keys.seconds_fact)
+        ),
+        "refusal_evidence": keys.refusal_evidence,
+        "outages": [{"field": one.field, "status": one.status, **_fact(one.fact)} for one in keys.outages],
+        **_fact(keys.fact),
     }
 
 

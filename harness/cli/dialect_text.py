@@ -165,6 +165,19 @@ class _Page:
             says = [f"HTTP {refusal.status}", refusal.when, body]
             self._row(refusal.name, _joined(says), refusal.fact)
 
+        keys = self.dialect.keys
+        if keys is None:
+            return
+        query = "".join(f"?{name}={value}" for name, value in keys.query.items())
+        within = "the key comes within the session" if keys.within else "the key comes beside the session"
+        self._row("POST", f"{keys.path}{query} mints a key for browsers; {within}", keys.fact)
+        bounds = (
+            f", {keys.least_seconds} to {keys.most_seconds} by expires_after" if keys.least_seconds else ""
+        )
+        self._row("lasts", f"{keys.seconds} s{bounds}", keys.seconds_fact)
+        for outage in keys.outages:
+            self._row(outage.field, f"answered with HTTP {outage.status} there", outage.fact)
+
     def _session(self) -> None:
         dialect = self.dialect
         self._head("Session, limits, closes")

@@ -139,6 +139,7 @@ def statements(dialect: Dialect) -> tuple[Statement, ...]:
     """Every fact of a dialect, each once, in the order of its file."""
     return (
         *_of_handshake(dialect),
+        *_of_keys(dialect),
         *(Statement("service", known.name, None, known.fact) for known in dialect.service.facts),
         *(Statement("limit", known.name, None, known.fact) for known in dialect.limits),
         *(Statement("close", f"{rule.code} by {rule.by}", None, rule.fact) for rule in dialect.closes),
@@ -161,6 +162,19 @@ def _of_handshake(dialect: Dialect) -> Iterator[Statement]:
         yield Statement("handshake.refusal", refusal.name, None, refusal.fact)
         body = replace(refusal.fact, evidence=refusal.body_evidence)
         yield Statement("handshake.refusal", f"{refusal.name}, its body", None, body)
+
+
+def _of_keys(dialect: Dialect) -> Iterator[Statement]:
+    keys = dialect.keys
+    if keys is None:
+        return
+    yield Statement("keys", "path", None, keys.fact)
+    yield Statement("keys", "seconds", None, keys.seconds_fact)
+    yield Statement(
+        "keys", "refusals, their bodies", None, replace(keys.fact, evidence=keys.refusal_evidence)
+    )
+    for outage in keys.outages:
+        yield Statement("keys.outage", outage.field, None, outage.fact)
 
 
 def _of_side(side: str, vocabulary: Vocabulary) -> Iterator[Statement]:

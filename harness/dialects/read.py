@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness.dialects.keys import read_keys
 from harness.dialects.model import (
     Acceptance,
     CloseRule,
@@ -23,13 +22,9 @@ from harness.dialects.model import (
     Fact,
     Failure,
     Field,
-    Handshake,
-    HandshakeRefusal,
-    HeaderRule,
     Known,
     MapRow,
     OrderRule,
-    QueryRule,
     ServiceFacts,
     Shape,
     TranslationTable,
@@ -37,6 +32,7 @@ from harness.dialects.model import (
     Vocabulary,
 )
 from harness.dialects.notation import NotationError, expected_flags, read_kinds, read_notation
+from harness.dialects.read_opening import read_handshake, read_keys
 from harness.documents import Document
 from harness.exceptions import DialectFault
 from harness.messages import MISSING
@@ -70,7 +66,7 @@ class _Reader:
             status=raw["status"],
             by_default=bool(raw.get("by_default")),
             sources=dict(self.sources),
-            handshake=self._handshake(raw["handshake"]),
+            handshake=read_handshake(raw["host"], raw["handshake"], self._fact),
             keys=read_keys(raw.get("keys"), self._fact),
             service=self._service(raw["service"]),
             client=self._vocabulary("client"),
@@ -248,50 +244,6 @@ class _Reader:
     def _failure(self, name: str, raw: Raw) -> Failure:
         return Failure(
             name, raw["event"], raw["type"], raw["code"], raw["message"], raw["when"], self._fact(raw)
-        )
-
-    def _handshake(self, raw: Raw) -> Handshake:
-        return Handshake(
-            host=self.raw["host"],
-            path=raw["path"],
-            query=tuple(
-                QueryRule(
-                    name=name,
-                    required=bool(rule.get("required")),
-                    value=rule.get("value"),
-                    means=rule.get("means"),
-                    acceptance=Acceptance(rule.get("acceptance", "accepted")),
-                    status=rule.get("status"),
-                    fact=self._fact(rule),
-                    also=tuple(rule.get("also", ())),
-                    unless=tuple(rule.get("unless", ())),
-                )
-                for name, rule in raw["query"].items()
-            ),
-            headers=tuple(
-                HeaderRule(
-                    name,
-                    Acceptance(rule["acceptance"]),
-                    self._fact(rule),
-                    bool(rule.get("required")),
-                    rule.get("value"),
-                )
-                for name, rule in raw.get("headers", {}).items()
-            ),
-            auth=tuple(raw["auth"]["schemes"]),
-            auth_fact=self._fact(raw["auth"]),
-            refusals={
-                name: HandshakeRefusal(
-                    name=name,
-                    status=rule["status"],
-                    code=rule["code"],
-                    message=rule["message"],
-                    body_evidence=Evidence(rule["body_evidence"]),
-                    fact=self._fact(rule),
-                    when=rule.get("when", ""),
-                )
-                for name, rule in raw["refusals"].items()
-            },
         )
 
     def _service(self, raw: Raw) -> ServiceFacts:

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from harness.dialects import Dialect, Evidence, Refusal, judge_client_event
-from harness.dialects.model import KeyRules, Outage
+from harness.dialects.keys import KeyRules, Outage
 from harness.messages import Json, Side, read_json, text_too_deep
 from harness.server.keys import EphemeralKey, Keyring
 from harness.service.effective import initial_session, merged_session
