@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cassette import Cassette, load_cassette
+from harness.cli.limits import read_limits
 from harness.cli.select import is_scenario, named_dialect, select_pace
 from harness.cli.serve_findings import end_lines
 from harness.cli.serve_json import tally_json
@@ -30,7 +31,7 @@ from harness.redaction import Redactor
 from harness.runner import NO_FAULT
 from harness.server import Certificate, RealtimeServer, made_certificate
 from harness.service.pace import Pace
-from harness.serving import Happening, Serving, Tally, check_log, serve
+from harness.serving import Happening, Serving, Tally, calm_collector, check_log, serve
 
 _YAML = (".yaml", ".yml")
 
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _certificate(options: argparse.Namespace) -> AbstractContextManager[Certificate | None]:
     if options.tls:
-        return made_certificate(ca_file=options.ca_file)
+        return made_certificate(hosts=(options.host,), ca_file=options.ca_file)
     if options.ca_file is not None:
         raise UsageFault("--ca-file says where the certificate of --tls goes", hint="add --tls")
     return nullcontext()
@@ -97,6 +98,7 @@ async def show(
         story.origin = f"ws{server.origin.removeprefix('http')}"
         for line in start_lines(serving, server.origin, _what(serving), from_variable=from_variable):
             screen.put(line, as_is=True)
+        calm_collector()
 
     def tell(happening: Happening) -> None:
         tally.tell(happening)
@@ -137,7 +139,10 @@ def serving_of(options: argparse.Namespace) -> Serving:
         cassettes=cassettes,
         pace=_pace(options, script, dialect),
         faults=_faults(options.fault or (), script, dialect),
+        host=options.host,
         port=options.port,
+        limits=read_limits(options.limit or ()),
+        quiet=options.quiet,
         log=options.log,
     )
 

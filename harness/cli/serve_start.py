@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
 from collections.abc import Iterator
 from urllib.parse import urlencode
@@ -9,6 +10,8 @@ from urllib.parse import urlencode
 from harness.cli.finding_text import Line
 from harness.cli.sdk_lines import Pasted, Place, pasted
 from harness.serving import Serving
+
+_REACHABLE = "listening on {host}: others reach this port, and whoever has the key is served"
 
 KEY_VARIABLE = "REALTIME_HARNESS_KEY"
 
@@ -22,6 +25,8 @@ def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool
     header = "api-key: " if "api-key-header" in dialect.handshake.auth else "Authorization: Bearer "
     yield [("serving ", "bold"), (what, ""), (" as ", "bold"), (f"{dialect.name}, {dialect.title}", "")]
     yield []
+    if not _of_this_machine(serving.host):
+        yield [("  warning    ", "bold red"), (_REACHABLE.format(host=serving.host), "bold red")]
     for label, text in _asked(serving):
         yield _labelled(label, text)
     yield _labelled("url", f"{place.socket}{dialect.handshake.path}?{urlencode(serving.query)}")
@@ -35,6 +40,13 @@ def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool
     yield []
     yield _labelled("stop", "Ctrl-C, which shows what was found")
     yield []
+
+
+def _of_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _export(serving: Serving, family: Pasted, key: str) -> str:

@@ -20,8 +20,10 @@ from harness.cli.crossing_text import (
 from harness.cli.finding_text import Line, body_lines, count
 from harness.findings import Finding, Severity
 from harness.messages import Side
+from harness.server import Asked
 from harness.service import Entry, Exchange, Handshake, Origin
 from harness.serving import (
+    Answered,
     Closed,
     Crossed,
     Failed,
@@ -31,6 +33,7 @@ from harness.serving import (
     NeverStruck,
     Opened,
     Serving,
+    Stranger,
     Struck,
     TurnedAway,
     handshake_reason,
@@ -66,6 +69,7 @@ class Story:
         self._dialect = serving.dialect
         self._put = put
         self._replays = bool(serving.cassettes)
+        self._quiet = serving.quiet
         self.origin = ""
         """Where the server listens, once it does: `ws://127.0.0.1:PORT`."""
         self._rows: dict[int, dict[str, _Row]] = {}
@@ -75,7 +79,12 @@ class Story:
 
     def tell(self, happening: Happening) -> None:
         if isinstance(happening, Crossed):
-            self._crossed(happening)
+            if not self._quiet:
+                self._crossed(happening)
+        elif isinstance(happening, Answered):
+            self._answered(happening.request)
+        elif isinstance(happening, Stranger):
+            self._put([("    ", ""), ("turned away  ", "bold red"), (shown(happening.why, 400), "")])
         elif isinstance(happening, Opened):
             self._opened(happening)
         elif isinstance(happening, TurnedAway):
@@ -91,6 +100,16 @@ class Story:
             self._told.pop(happening.number, None)
             for line in _end_lines(happening):
                 self._put(line)
+
+    def _answered(self, request: Asked) -> None:
+        """A request by plain HTTP; the evidence is that of the body of its refusal."""
+        style = "bold green" if request.status < 400 else "bold red"
+        line: Line = [("    ", ""), (f"HTTP {request.status}  ", style)]
+        line.append((f"{shown(request.method)} {shown(request.path)}", ""))
+        if request.problem:
+            known = f"  ({request.evidence})" if request.evidence else ""
+            line.append((f": {shown(request.problem, 400)}{known}", ""))
+        self._put(line)
 
     def rest(self) -> None:
         """Shows rows that have not grown for a while."""

@@ -72,9 +72,13 @@ class Moment:
 class Stage:
     """Where one cassette is played to any number of clients."""
 
-    def __init__(self, dialect: Dialect, cassette: Cassette) -> None:
+    def __init__(
+        self, dialect: Dialect, cassette: Cassette, session: type[RehearsedPlayback] | None = None
+    ) -> None:
+        """`session` is the class of what plays to a client, where that is one of its own."""
         self.dialect = dialect
         self.cassette = cassette
+        self._session = session or RehearsedPlayback
         self._before: dict[str, Moment] = {}
         """What comes before anything is said, by how a session is opened."""
         self._remembered = 0
@@ -83,7 +87,7 @@ class Stage:
         self, *, seed: int, unix_time: int, faults: FaultLine | None = None, **options: Any
     ) -> RehearsedPlayback:
         """A session for one more client; as `Playback`."""
-        return RehearsedPlayback(self, seed, unix_time, faults or FaultLine(), options)
+        return self._session(self, seed, unix_time, faults or FaultLine(), options)
 
     def before(self, options: Json) -> Moment:
         """The beginning of all sessions that are opened in this way."""

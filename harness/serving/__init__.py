@@ -1,12 +1,14 @@
 """Serves a model or cassettes to any client, and tells what happens while it does."""
 
 from harness.serving.happenings import (
+    Answered,
     Closed,
     Crossed,
     Failed,
     Happening,
     NeverStruck,
     Opened,
+    Stranger,
     Struck,
     TurnedAway,
 )
@@ -14,11 +16,13 @@ from harness.serving.judge import Judge, Judged, Kind
 from harness.serving.log import check_log
 from harness.serving.memory import calm_collector
 from harness.serving.refusals import handshake_reason
-from harness.serving.run import Serving, serve
+from harness.serving.run import serve
+from harness.serving.services import Serving
 from harness.serving.tally import Client, Counted, Tally
 from harness.serving.tap import Tapped
 
 __all__ = [
+    "Answered",
     "Client",
     "Closed",
     "Counted",
@@ -31,6 +35,7 @@ __all__ = [
     "NeverStruck",
     "Opened",
     "Serving",
+    "Stranger",
     "Struck",
     "Tally",
     "Tapped",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.messages import Json
+from harness.server import Asked
 from harness.service import Entry, Exchange, Handshake
 from harness.serving.judge import Judged
 
@@ -77,10 +78,24 @@ class NeverStruck:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """A request by plain HTTP was answered."""
+
+    request: Asked
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A connection ended that never became a request, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Failed:
     """Our own code broke before there was anything to cross the connection."""
 
     failure: Exception
 
 
-Happening = Opened | TurnedAway | Crossed | Closed | Struck | NeverStruck | Failed
+Happening = Opened | TurnedAway | Crossed | Closed | Struck | NeverStruck | Answered | Stranger | Failed

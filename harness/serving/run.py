@@ -7,27 +7,35 @@ import gc
 import http
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from harness.cassette import Cassette
-from harness.dialects import Dialect
-from harness.dialects.model import DEPLOYMENT
 from harness.documents import write_whole
 from harness.exceptions import FileFault
-from harness.faults import Fault, FaultLine
-from harness.model_script import ModelScript
+from harness.faults import FaultLine
 from harness.redaction import Redactor
-from harness.server import Certificate, Connection, Opening, RealtimeServer
-from harness.service import Exchange, Service
-from harness.service.pace import Pace
-from harness.serving.happenings import Closed, Failed, Happening, NeverStruck, Opened, TurnedAway
+from harness.server import Certificate, Connection, RealtimeServer
+from harness.service import Exchange
+from harness.serving.happenings import (
+    Answered,
+    Closed,
+    Failed,
+    Happening,
+    NeverStruck,
+    Opened,
+    Stranger,
+    TurnedAway,
+)
 from harness.serving.judge import judge_handshake
 from harness.serving.log import cassette_of, log_path
-from harness.serving.tap import Tap, Tapped, TappedModel, TappedPlayback
+from harness.serving.services import Services, Serving
+from harness.serving.tap import Tap, Tapped, Watched
 
 LOOK_SECONDS = 0.05
 """How often what happened is told."""
+
+_LATE_AT_ONCE = 10
+"""Connections that are judged when they are over, in one look: others wait meanwhile."""
 
 COLLECT_SECONDS = 10.0
 """How often, at most, memory of sessions that are over is given back.
@@ -35,38 +43,6 @@ COLLECT_SECONDS = 10.0
 A session is a ring of a few objects that may hold a gigabyte, and the collector
 counts objects: by itself it would be in no hurry.
 """
-
-
-@dataclass(frozen=True)
-class Serving:
-    """What is served, and how. Either a script or cassettes, one a connection and then the first again."""
-
-    dialect: Dialect
-    key: str
-    script: ModelScript | None = None
-    cassettes: tuple[Cassette, ...] = ()
-    pace: Pace = field(default_factory=Pace)
-    faults: tuple[Fault, ...] = ()
-    port: int = 0
-    log: Path | None = None
-    """The cassette of the first connection; `NAME.2.jsonl` and so on are those after it."""
-    ca_file: Path | None = None
-    """The certificate that clients must trust, where the server has one."""
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The query of a right handshake; a cassette of transcription is dialled for transcription."""
-        return dict(self.dialect.handshake.right_query(DEPLOYMENT, transcription=bool(self.hears)))
-
-    @property
-    def hears(self) -> tuple[tuple[str, str], ...]:
-        """What the query adds for transcription, where that is what the first cassette is of."""
-        rules = self.dialect.handshake
-        intent = {rule.name for rule in rules.query if rule.means == "transcription"}
-        if not any(intent & dict(cassette.header.query).keys() for cassette in self.cassettes[:1]):
-            return ()
-        query = rules.right_query(DEPLOYMENT, transcription=True)
-        return tuple((name, value) for name, value in query if name in intent)
 
 
 async def serve(
@@ -78,14 +54,15 @@ async def serve(
 ) -> None:
     """Serves until it is cancelled. `rested` is called each time all that happened was told."""
     faults = FaultLine(serving.faults)
-    new_service = _factory(serving, faults)
     server = RealtimeServer(
         serving.dialect,
         serving.key,
-        new_service,
+        Services(serving, faults).new,
         pace=serving.pace,
         faults=faults,
+        host=serving.host,
         port=serving.port,
+        limits=serving.limits,
         tls=tls.context if tls else None,
     )
     teller = _Teller(serving, server, faults, tell)
@@ -100,38 +77,6 @@ async def serve(
     finally:
         teller.end()
         rested()
-
-
-def _factory(serving: Serving, faults: FaultLine) -> Callable[[Opening], Service]:
-    def new_service(opening: Opening) -> Service:
-        now = int(time.time())
-        service: Tapped
-        if serving.script is not None:
-            service = TappedModel(
-                serving.dialect,
-                serving.script,
-                seed=opening.number,
-                unix_time=now,
-                model=opening.model,
-                transcription=opening.transcription,
-                settings=opening.settings,
-                faults=faults.connected(),
-            )
-        else:
-            service = TappedPlayback(
-                serving.dialect,
-                serving.cassettes[(opening.number - 1) % len(serving.cassettes)],
-                seed=opening.number,
-                unix_time=now,
-                model=opening.model,
-                transcription=opening.transcription,
-                settings=opening.settings,
-                faults=faults.connected(),
-            )
-        service.tap = Tap(opening.number, serving.dialect, keep=serving.log is not None)
-        return service
-
-    return new_service
 
 
 class _Teller:
@@ -155,9 +100,14 @@ class _Teller:
 
     def look(self, *, ended: bool = False) -> None:
         """Tells what is new, and lets go of what is over, as all is once the server has `ended`."""
+        self._tell_of_strangers()
+        late = 0
         for connection in tuple(self._server.connections):
             over = connection.over or ended
-            if isinstance(connection.service, Tapped):
+            if isinstance(connection.service, Watched) and over and not ended:
+                late += 1
+                over = late <= _LATE_AT_ONCE
+            if isinstance(connection.service, Tapped | Watched):
                 self._look_at(connection, connection.service, over=over)
             elif connection.handshake.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
                 over = True
@@ -168,6 +118,13 @@ class _Teller:
             if over:
                 self._server.forget(connection)
                 self._gone = True
+
+    def _tell_of_strangers(self) -> None:
+        """What came to the port and was no WebSocket."""
+        while self._server.asked:
+            self._tell(Answered(self._server.asked.popleft()))
+        while self._server.strangers:
+            self._tell(Stranger(self._server.strangers.popleft()))
 
     def end(self) -> None:
         """Tells the rest. Leniency leaves no trace with the faults, and is not asked after."""
@@ -182,13 +139,16 @@ class _Teller:
             gc.collect()
             self._gone, self._collected = False, time.monotonic()
 
-    def _look_at(self, connection: Connection, service: Tapped, *, over: bool) -> None:
+    def _look_at(self, connection: Connection, service: Tapped | Watched, *, over: bool) -> None:
         """Tells what is new of a connection."""
         tap = service.tap
         if not tap.opened:
             tap.opened = True
             judged = judge_handshake(self._serving.dialect, connection.handshake)
             self._tell(Opened(tap.number, 0.0, connection.handshake, tuple(judged)))
+        if over and isinstance(service, Watched):
+            for entry in service.exchange.entries:
+                tap.take(entry, service)
         for happening in tap.told():
             self._tell(happening)
         if over:

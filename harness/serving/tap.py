@@ -11,6 +11,7 @@ from harness.faults import End, Pause, Stall, Step
 from harness.messages import Json, Side
 from harness.model_script import ScriptedModel
 from harness.playback import Playback
+from harness.playback.rehearsal import RehearsedPlayback
 from harness.service import Entry, Service
 from harness.service.agenda import Queued
 from harness.serving.happenings import Crossed, Struck
@@ -114,6 +115,12 @@ class Tapped(Service):
     def _step(self, step: Step, queued: Queued) -> None:
         super()._step(step, queued)
         self.tap.struck(step)
+
+
+class Watched(RehearsedPlayback):
+    """A cassette played to many at once: what crossed is looked at when the connection is over."""
+
+    tap: Tap
 
 
 class TappedModel(Tapped, ScriptedModel):

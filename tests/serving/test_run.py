@@ -122,7 +122,7 @@ async def test_what_breaks_before_a_connection_is_open_is_told(monkeypatch: pyte
     def breaks(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("harness.serving.run.TappedModel", breaks)
+    monkeypatch.setattr("harness.serving.services.TappedModel", breaks)
     async with running(STOCK) as one:
         websocket = await dial(one.server)
         with pytest.raises(ConnectionClosed):
