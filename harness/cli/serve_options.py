@@ -12,8 +12,8 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser = commands.add_parser(
         "serve",
         help="serve any client on this machine: scripted answers of a model, or a cassette",
-        description="Serves on one port of this machine and shows each message, and each refusal in full. Ctrl-C ends it "
-        "and shows what was found about whatever connected.",
+        description="Serves on one port of this machine and shows each message, and each refusal in full. "
+        "Ctrl-C ends it and shows what was found about whatever connected.",
         epilog="Exit codes: 0 ended by Ctrl-C or SIGTERM, whatever was found, or its output is read no more; "
         "2 usage, a file that cannot be "
         "read, or a port in use.",
