@@ -54,6 +54,12 @@ class Door(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._deadline: asyncio.TimerHandle | None = None
         self._securing: asyncio.Task[None] | None = None
+        self._known = False
+        """It is known what the connection is; somebody else speaks on it."""
+        self._kept = False
+        """A request was answered on it before."""
+        self._full = False
+        """The client has not yet read those answers."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -83,29 +89,45 @@ class Door(asyncio.Protocol):
             return
         self.transport = secured
         self._open()
-        if self._come:
-            self._look()
+        self._look()  # what came with the end of the handshake
 
-    def reopen(self, transport: asyncio.Transport, come: bytes) -> None:
-        """The connection comes back for another request, of which so much came already."""
+    def reopen(self, transport: asyncio.Transport, come: bytes, *, full: bool) -> None:
+        """The connection comes back for another request, of which so much came already.
+
+        It is looked at when the others had their turn: a client may send thousands at once. One that
+        is `full`, for it does not read what it is answered, is not read either until it does.
+        """
         self.transport = transport
+        self._kept, self._full = True, full
+        self._come += come
         transport.set_protocol(self)
         self._house.came(self)
         self._open()
-        if come:
-            self.data_received(come)
+        if full:
+            transport.pause_reading()
+        elif come:
+            self._loop.call_soon(self._look)
 
     def _open(self) -> None:
         self._deadline = self._loop.call_later(OPENING_SECONDS, self._too_late)
 
     def data_received(self, data: bytes) -> None:
         self._come += data
-        if (
-            self._deadline is not None
-        ):  # else it came with the end of TLS's handshake, which we wait to be told
+        if not self._full:
+            self._look()
+
+    def resume_writing(self) -> None:
+        if self._full and self.transport is not None:
+            self._full = False
+            self.transport.resume_reading()
             self._look()
 
     def _look(self) -> None:
+        if self._known or self._deadline is None:
+            return  # somebody else's, or TLS is not yet told to be done with it
+        self._come = self._come.lstrip(b"\r\n")  # empty lines before a request are passed over
+        if not self._come:
+            return
         end = self._come.find(b"\n")
         if end < 0 and len(self._come) <= FIRST_LINE_BYTES and self._come[0] != _TLS_HELLO:
             return
@@ -118,12 +140,13 @@ class Door(asyncio.Protocol):
         assert self.transport is not None
         assert self._deadline is not None
         come, self._come = bytes(self._come), bytearray()
+        self._known = True
         self._house.left(self)
-        get = come.lstrip(b"\r\n").startswith(b"GET ")
+        get = come.startswith(b"GET ")
         enter = self._house.enter_websocket if get else self._house.enter_http
         inside = enter(self.transport, self._deadline)
         self.transport.set_protocol(inside)
-        inside.data_received(come.lstrip(b"\r\n") if get else come)
+        inside.data_received(come)
 
     def eof_received(self) -> None:
         if self._come:
@@ -136,7 +159,13 @@ class Door(asyncio.Protocol):
         self._house.left(self)
 
     def _too_late(self) -> None:
-        self._show_out(f"it sent no request line within {OPENING_SECONDS:g} s")
+        if self._full:
+            self._show_out("it does not read what it is answered")
+        elif self._kept and not self._known and not self._come:
+            self.shut()  # it has nothing more to ask
+        else:
+            part = "whole request" if self._known else "request line"
+            self._show_out(f"it sent no {part} within {OPENING_SECONDS:g} s")
 
     def _show_out(self, why: str) -> None:
         self._house.turned_away(why)

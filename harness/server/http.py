@@ -46,9 +46,9 @@ class HttpRequest(asyncio.Protocol):
     """Reads one request and answers it.
 
     `answer` makes a reply of it; `broken` one of a status and what is wrong
-    with a request that cannot be read. `again` is given the connection, and
-    what already came of its next request, where it is kept alive; `over` is
-    called when it is gone.
+    with a request that cannot be read. `again` is given the connection, what
+    already came of its next request, and whether the client has yet to read its
+    answers, where it is kept alive; `over` is called when it is gone.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class HttpRequest(asyncio.Protocol):
         answer: Callable[[Request], Reply],
         broken: Callable[[int, str, Request | None], Reply],
         *,
-        again: Callable[[HttpRequest, bytes], None],
+        again: Callable[[HttpRequest, bytes, bool], None],
         over: Callable[[HttpRequest], None],
     ) -> None:
         self.transport = transport
@@ -71,6 +71,8 @@ class HttpRequest(asyncio.Protocol):
         self._head: Request | None = None
         self._body = bytearray()
         self._over = False
+        self._full = False
+        """The client does not read what it is answered."""
 
     def data_received(self, data: bytes) -> None:
         if self._over:
@@ -118,7 +120,7 @@ class HttpRequest(asyncio.Protocol):
             self._write(h11.EndOfMessage())
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._over = True
-            self._again(self, self._http.trailing_data[0])
+            self._again(self, self._http.trailing_data[0], self._full)
         else:
             self._linger()
 
@@ -137,6 +139,12 @@ class HttpRequest(asyncio.Protocol):
             self._deadline = asyncio.get_running_loop().call_later(_LINGERING_SECONDS, self.transport.abort)
         else:
             self.transport.close()
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
 
     def eof_received(self) -> bool:
         """A client may end its half once it has asked; one that has not asked is gone."""

@@ -175,10 +175,10 @@ class RealtimeServer:
         self._present.add(request)
         return request
 
-    def _again(self, request: http.HttpRequest, come: bytes) -> None:
+    def _again(self, request: http.HttpRequest, come: bytes, full: bool) -> None:
         """A connection that is kept alive comes to the door once more."""
         self._present.discard(request)
-        Door(self).reopen(request.transport, come)
+        Door(self).reopen(request.transport, come, full=full)
 
     def came(self, door: Door) -> None:
         self._present.add(door)
