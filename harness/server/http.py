@@ -89,6 +89,10 @@ class HttpRequest(asyncio.Protocol):
             if isinstance(event, h11.Request):
                 fields = tuple((name.decode("latin-1"), _text(value)) for name, value in event.headers)
                 self._head = Request(event.method.decode("latin-1"), _text(event.target), fields)
+                # h11 minds the size of one that is incomplete alone.
+                if len(event.target) + sum(len(name) + len(value) for name, value in fields) > MAX_HEAD:
+                    self._refuse(431, f"a request line and headers of more than {MAX_HEAD} bytes")
+                    return
             elif isinstance(event, h11.Data):
                 self._body += event.data
                 if len(self._body) > MAX_BODY:
@@ -146,9 +150,10 @@ class HttpRequest(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._full = False
 
-    def eof_received(self) -> bool:
-        """A client may end its half once it has asked; one that has not asked is gone."""
-        return self._over
+    def eof_received(self) -> None:
+        """A client may end its half once it has asked; the other half ends with the answer."""
+        if not self._over:
+            self.data_received(b"")  # as h11 is told of the end
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
