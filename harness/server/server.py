@@ -158,6 +158,7 @@ class RealtimeServer:
             self.limits.message_bytes,
             deadline,
             asked=self._asked_for_websocket,
+            broken=self._broken,
             over=self._over,
         )
         self._present.add(socket)
@@ -179,6 +180,11 @@ class RealtimeServer:
         """A connection that is kept alive comes to the door once more."""
         self._present.discard(request)
         Door(self).reopen(request.transport, come, full=full)
+
+    def _broken(self, status: int, problem: str) -> tuple[int, str, tuple[tuple[str, str], ...], bytes]:
+        """What is no request is answered as where it is none by plain HTTP."""
+        reply = self._rest.broken(status, problem, None)
+        return reply.status, reply.phrase, reply.headers, reply.body
 
     def came(self, door: Door) -> None:
         self._present.add(door)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol as Typed
 
 from websockets.datastructures import Headers
-from websockets.exceptions import PayloadTooBig
+from websockets.exceptions import PayloadTooBig, SecurityError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -24,8 +24,19 @@ from websockets.typing import Subprotocol
 CLOSING_SECONDS = 3.0
 """How long a client may hold up the end of its connection: one that never reads would do it for ever."""
 
+MAX_HEAD = 32_768
+"""Bytes of a request line and its headers together."""
+
+_END_OF_HEAD = b"\r\n\r\n"
+
+_PONG = 0x80 | Opcode.PONG
+
 _SHORT, _MEDIUM = 126, 65_536
 """Up to these lengths a frame has one byte, or three, of length (RFC 6455 5.2)."""
+
+
+Refused = tuple[int, str, tuple[tuple[str, str], ...], bytes]
+"""An answer that opens no WebSocket: status, phrase, headers and body."""
 
 
 class Listener(Typed):
@@ -45,7 +56,8 @@ class Socket(asyncio.Protocol):
     """A WebSocket from its handshake on.
 
     `asked` is called with the request, which is to come before the `deadline`,
-    and answers it; `over` when the connection is gone.
+    and answers it; `broken` makes an answer to one that cannot be read, of a
+    status and what is wrong with it; `over` is called when the connection is gone.
     """
 
     def __init__(
@@ -55,6 +67,7 @@ class Socket(asyncio.Protocol):
         deadline: asyncio.TimerHandle,
         *,
         asked: Callable[[Socket, Request], None],
+        broken: Callable[[int, str], Refused],
         over: Callable[[Socket], None],
     ) -> None:
         self.transport = transport
@@ -64,13 +77,22 @@ class Socket(asyncio.Protocol):
         """The peer does not take what it is sent as fast as that comes."""
         self.gone = False
         self._asked = asked
+        self._broken = broken
         self._over = over
         self._request: Request | None = None
-        self._pieces: list[bytes] = []
+        self._head = 0
+        """Bytes of the request that have come."""
+        self._tail = b""
+        """The last of them: its end may come in two parts."""
+        self._pieces = bytearray()
         """Of a message that comes in several frames."""
         self._of_text = True
         self._handed_on = False
         """Whether messages came to which nothing was said yet."""
+        self._failed = False
+        """A message was none; what comes after it is heard no more."""
+        self._pong: bytes | None = None
+        """The last answer to a ping that the peer has no room for."""
         self._out: list[bytes] = []
         self._opening: asyncio.TimerHandle = deadline
         self._deadline: asyncio.TimerHandle | None = None
@@ -97,15 +119,24 @@ class Socket(asyncio.Protocol):
             self._out += self.protocol.data_to_send()  # it leaves with what is said first
         else:
             self._flush_protocol()
+            self._end_soon()
         return response.status_code
 
     def refuse(self, status: int, phrase: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
         """Answers the request with a response of ours."""
-        fields = Headers([("Connection", "close"), ("Content-Length", str(len(body)))])
-        for name, value in headers:
-            fields[name] = value
-        self.protocol.send_response(Response(status, phrase, fields, body))
+        self.protocol.send_response(_response(status, phrase, headers, body))
         self._flush_protocol()
+        self._end_soon()
+
+    def _refuse_broken(self, error: BaseException) -> None:
+        """Answers what is no request; what `websockets` would say differs from version to version."""
+        self._opening.cancel()
+        self.protocol.data_to_send()
+        too_long = self._head > MAX_HEAD or isinstance(error, SecurityError)
+        refused = self._broken(431 if too_long else 400, str(error) or type(error).__name__)
+        self._send(_response(*refused).serialize())
+        self._send_eof()
+        self._end_soon()
 
     # Sending.
 
@@ -145,22 +176,47 @@ class Socket(asyncio.Protocol):
     # What the event loop calls.
 
     def data_received(self, data: bytes) -> None:
+        if self._request is None:
+            if self.protocol.handshake_exc is not None:
+                return  # no request, and answered as that
+            data = self._read_head(data)
         self.protocol.receive_data(data)
         for event in self.protocol.events_received():
             if isinstance(event, Frame):
                 self._take(event)
-            elif isinstance(event, Request):
-                self._request = event
-                self._opening.cancel()
-                self._asked(self, event)
         self._flush_protocol()
         if self._handed_on and self.listener is not None and self.open:
             self._handed_on = False
             self.listener.speak()
 
+    def _read_head(self, data: bytes) -> bytes:
+        """Reads the request and no further; returns what comes after it.
+
+        Frames that came with it are read once it is answered: their answers must not go before that.
+        """
+        seen = self._tail + data
+        end = seen.find(_END_OF_HEAD)
+        head = data if end < 0 else data[: end + len(_END_OF_HEAD) - len(self._tail)]
+        self._tail = seen[-3:]
+        self._head += len(head)
+        self.protocol.receive_data(head)
+        for event in self.protocol.events_received():
+            if isinstance(event, Request) and self._head <= MAX_HEAD:
+                self._request = event
+                self._opening.cancel()
+                self._asked(self, event)
+        error = self.protocol.handshake_exc
+        if self._request is None and error is not None:
+            self._refuse_broken(error.__cause__ or error)
+        elif self._request is None and self._head > MAX_HEAD:
+            self.protocol.handshake_exc = SecurityError(f"a request of more than {MAX_HEAD} bytes")
+            self._refuse_broken(self.protocol.handshake_exc)
+        return data[len(head) :]
+
     def eof_received(self) -> None:
         self.protocol.receive_eof()
         self._flush_protocol()
+        self._end_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
@@ -178,6 +234,9 @@ class Socket(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.full = False
+        pong, self._pong = self._pong, None
+        if pong is not None and self.open:
+            self._send(pong)
         if self.listener is not None:
             self.listener.speak()
 
@@ -186,15 +245,17 @@ class Socket(asyncio.Protocol):
     def _take(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.PING, Opcode.PONG, Opcode.CLOSE) or self.listener is None:
             return  # the protocol answers pings and closes by itself
+        if self._failed:
+            return
         if frame.opcode is not Opcode.CONT:
             self._of_text = frame.opcode is Opcode.TEXT
             if frame.fin:
                 self._hand_on(bytes(frame.data))
                 return
-        self._pieces.append(bytes(frame.data))
+        self._pieces += frame.data
         if frame.fin:
-            pieces, self._pieces = self._pieces, []
-            self._hand_on(b"".join(pieces))
+            pieces, self._pieces = self._pieces, bytearray()
+            self._hand_on(bytes(pieces))
 
     def _hand_on(self, data: bytes) -> None:
         assert self.listener is not None
@@ -205,6 +266,7 @@ class Socket(asyncio.Protocol):
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
+            self._failed = True
             if self.open:
                 self.protocol.fail(1007, f"{error.reason} at position {error.start}")
             return
@@ -213,17 +275,27 @@ class Socket(asyncio.Protocol):
     def _flush_protocol(self) -> None:
         """Sends what the protocol has to say by itself: responses, pongs, closes."""
         for data in self.protocol.data_to_send():
-            if self.gone:
-                return
-            if data:
-                self.transport.write(data)
-            elif self.protocol.close_rcvd is None and self.transport.can_write_eof():
-                # What the peer still sends is read: a connection closed on it would take back our last word.
-                self.transport.write_eof()
-            else:  # both have said that it is over, or TLS, which cannot be closed by half
-                self.transport.close()
+            if not data:
+                self._send_eof()
+            elif self.full and data[0] == _PONG:
+                self._pong = data  # RFC 6455 5.5.3: the last ping alone need be answered
+            else:
+                self._send(data)
         if self.protocol.state is not State.CONNECTING and self.protocol.close_expected():
             self._end_soon()
+
+    def _send(self, data: bytes) -> None:
+        if not self.gone:
+            self.transport.write(data)
+
+    def _send_eof(self) -> None:
+        if self.gone:
+            return
+        if self.protocol.close_rcvd is None and self.transport.can_write_eof():
+            # What the peer still sends is read: a connection closed on it would take back our last word.
+            self.transport.write_eof()
+        else:  # both have said that it is over, or TLS, which cannot be closed by half
+            self.transport.close()
 
     def _end_soon(self) -> None:
         """The connection is to end; a peer that holds this up loses it."""
@@ -244,6 +316,13 @@ def frame_start(length: int) -> bytes:
 _COMMON = 1024
 _STARTS = tuple(map(frame_start, range(_COMMON)))
 """Those of most events, made beforehand."""
+
+
+def _response(status: int, phrase: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
+    fields = Headers([("Connection", "close"), ("Content-Length", str(len(body)))])
+    for name, value in headers:
+        fields[name] = value
+    return Response(status, phrase, fields, body)
 
 
 def _select_subprotocol(protocol: ServerProtocol, offered: object) -> Subprotocol | None:  # noqa: ARG001
