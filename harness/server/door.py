@@ -94,8 +94,8 @@ class Door(asyncio.Protocol):
     def reopen(self, transport: asyncio.Transport, come: bytes, *, full: bool) -> None:
         """The connection comes back for another request, of which so much came already.
 
-        It is looked at when the others had their turn: a client may send thousands at once. One that
-        is `full`, for it does not read what it is answered, is not read either until it does.
+        It is looked at when the others had their turn: a client may send thousands at once, and no more
+        is read meanwhile. One that is `full`, for it does not read what it is answered, waits until it does.
         """
         self.transport = transport
         self._kept, self._full = True, full
@@ -103,9 +103,9 @@ class Door(asyncio.Protocol):
         transport.set_protocol(self)
         self._house.came(self)
         self._open()
-        if full:
+        if full or come:
             transport.pause_reading()
-        elif come:
+        if come and not full:
             self._loop.call_soon(self._look)
 
     def _open(self) -> None:
@@ -117,14 +117,18 @@ class Door(asyncio.Protocol):
             self._look()
 
     def resume_writing(self) -> None:
-        if self._full and self.transport is not None:
+        if self._full:
             self._full = False
-            self.transport.resume_reading()
             self._look()
 
     def _look(self) -> None:
         if self._known or self._deadline is None:
             return  # somebody else's, or TLS is not yet told to be done with it
+        assert self.transport is not None
+        if self.transport.is_closing():
+            return
+        if self._kept:
+            self.transport.resume_reading()
         self._come = self._come.lstrip(b"\r\n")  # empty lines before a request are passed over
         if not self._come:
             return
