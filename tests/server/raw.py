@@ -263,6 +263,13 @@ async def among_others(
         await deserted(server)
 
 
+def tight(server: RealtimeServer) -> None:
+    """From now on hardly anything fits on the way to a client that does not read."""
+    assert server._server is not None
+    for listening in server._server.sockets:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+
 async def until(holds: Callable[[], bool], what: str = "it") -> None:
     """Waits for what nobody tells of."""
     try:
