@@ -360,18 +360,17 @@ async def test_messages_of_a_client_that_does_not_read_wait_until_it_does() -> N
 
 
 async def test_the_server_goes_down_although_clients_neither_read_nor_leave(brisk: float) -> None:
-    async with serving("azure-v1", "audio-turn") as server:
-        async with peer(server, room=4096) as one, peer(server, room=4096) as two:
-            for each in (one, two):
-                await each.say(opening())
-                await each.opened()
-                await each.say(event(user_item("x" * 4_000_000)))
-            two.writer.write_eof()
-            await until(lambda: waiting_for(server) > 0)
-            began = time.monotonic()
-            await server.__aexit__()
-            assert time.monotonic() - began < 2
-            assert not server._present
+    async with serving() as server, peer(server, room=4096) as one, peer(server, room=4096) as two:
+        for each in (one, two):
+            await each.say(opening())
+            await each.opened()
+            await each.say(event(user_item("x" * 4_000_000)))
+        two.writer.write_eof()
+        await until(lambda: waiting_for(server) > 0)
+        began = time.monotonic()
+        await server.__aexit__()
+        assert time.monotonic() - began < 2
+        assert not server._present
 
 
 async def test_who_ends_its_half_and_never_reads_loses_the_connection(brisk: float) -> None:
