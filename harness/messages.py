@@ -35,7 +35,7 @@ class Side(StrEnum):
     SERVER = "server"
 
 
-def parse_event(frame: str | bytes) -> Json:
+def parse_event(frame: str | bytes, levels: int = MAX_DEPTH) -> Json:
     """Reads one text frame as an event; raises MessageFault with a reason for people."""
     if isinstance(frame, bytes):
         raise MessageFault("a binary frame; the protocol is JSON text")
@@ -44,18 +44,18 @@ def parse_event(frame: str | bytes) -> Json:
     try:
         value = read_json(frame)
     except RecursionError:
-        raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels") from None
+        raise MessageFault(f"JSON nested deeper than {levels} levels") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise MessageFault(f"not JSON: {error}") from None
-    return check_event(value, frame)
+    return check_event(value, frame, levels)
 
 
-def check_event(value: Any, text: str | bytes) -> Json:
+def check_event(value: Any, text: str | bytes, levels: int = MAX_DEPTH) -> Json:
     """`value` as an event; raises MessageFault where it is none. `text` is what it was parsed from."""
     if not isinstance(value, dict):
         raise MessageFault(f"a JSON {json_type(value)}, expected an object")
-    if text_too_deep(text, value):
-        raise MessageFault(f"JSON nested deeper than {MAX_DEPTH} levels")
+    if text_too_deep(text, value, levels):
+        raise MessageFault(f"JSON nested deeper than {levels} levels")
     if not isinstance(value.get("type"), str):
         raise MessageFault("an object without a string 'type'", value.get("event_id"))
     return value

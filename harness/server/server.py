@@ -275,6 +275,7 @@ class RealtimeServer:
             connection.end()
             socket.close(1011, "the harness failed")
             return
+        service.nesting = self.limits.nesting
         service.exchange.handshake = connection.handshake
         connection.service = service
         session = Session(socket, connection, service, self.pace, self.limits)

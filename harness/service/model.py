@@ -16,7 +16,7 @@ from harness.audio import format_of
 from harness.dialects import Dialect, Refusal
 from harness.exceptions import MessageFault
 from harness.faults import FaultLine
-from harness.messages import MISSING, Json, Side, get_path
+from harness.messages import MAX_DEPTH, MISSING, Json, Side, get_path
 from harness.scenario import Answer, Cut, Failure, Text
 from harness.service.agenda import Queued
 from harness.service.answers import answer_events
@@ -57,6 +57,9 @@ class Service(Sender):
     misbehave on purpose; one line of them may serve several connections of a case.
     `mint` makes the ids, where not one of `seed` and `unix_time`.
     """
+
+    nesting = MAX_DEPTH
+    """Levels of JSON that a client's event may have; the shell around the service may allow fewer."""
 
     def __init__(
         self,
@@ -142,7 +145,7 @@ class Service(Sender):
     def receive(self, frame: str | bytes) -> None:
         """Takes one frame of the client; what it leads to comes out of `pop`."""
         try:
-            read = read_frame(self.dialect, frame)
+            read = read_frame(self.dialect, frame, self.nesting)
         except MessageFault as fault:
             shown = frame if isinstance(frame, str) else f"{len(frame)} bytes: {frame[:MAX_SHOWN].hex(' ')}"
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"

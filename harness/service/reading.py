@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.dialects import Dialect, Refusal, Unproven, judge_client_event
-from harness.messages import Json, Side, parse_event
+from harness.messages import MAX_DEPTH, Json, Side, parse_event
 from harness.translation import Translator
 
 _SHORT = 4096
@@ -28,15 +28,15 @@ class Read:
     canonical: Json
 
 
-def read_frame(dialect: Dialect, frame: str | bytes) -> Read:
-    """Reads one frame; raises MessageFault where it is no event."""
+def read_frame(dialect: Dialect, frame: str | bytes, levels: int = MAX_DEPTH) -> Read:
+    """Reads one frame; raises MessageFault where it is no event, or nests more than so many levels."""
     if isinstance(frame, str) and len(frame) <= _SHORT:
-        return _remembered(dialect, frame)
-    return _read(dialect, frame)
+        return _remembered(dialect, frame, levels)
+    return _read(dialect, frame, levels)
 
 
-def _read(dialect: Dialect, frame: str | bytes) -> Read:
-    event = parse_event(frame)
+def _read(dialect: Dialect, frame: str | bytes, levels: int) -> Read:
+    event = parse_event(frame, levels)
     judged = judge_client_event(dialect, event)
     return Read(
         event,
