@@ -219,7 +219,7 @@ class RealtimeServer:
         if (
             judged.refusal is None
             and self.limits.sessions is not None
-            and self.sessions >= self.limits.sessions
+            and self.sessions + len(self._delayed) >= self.limits.sessions
         ):
             self._refuse(socket, connection, HandshakeFault("", status=429, headers=(("Retry-After", "1"),)))
             return

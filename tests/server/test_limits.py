@@ -8,12 +8,15 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from harness.dialects import bundled_dialect
 from harness.exceptions import UsageFault
+from harness.faults import FaultLine, parse_fault
 from harness.messages import MAX_DEPTH, MAX_FRAME
-from harness.server import Limits
-from tests.server.raw import CLOSE, among_others, frame, newest, opening, peer, until
-from tests.server.serving import dial, hear, hear_until, say
-from tests.talk import BOTH, user_item
+from harness.server import Limits, Opening, RealtimeServer
+from harness.service import Service
+from tests.server.raw import CLOSE, among_others, deserted, frame, newest, opening, peer, until
+from tests.server.serving import KEY, dial, hear, hear_until, say
+from tests.talk import BOTH, GA, NOW, user_item
 
 both = pytest.mark.parametrize("dialect", BOTH)
 
@@ -124,6 +127,23 @@ async def test_sessions_that_are_over_and_those_that_were_refused_do_not_count()
             await until(lambda: server.sessions == 1)
 
 
+async def test_handshakes_that_a_fault_holds_up_count_too() -> None:
+    line = FaultLine([parse_fault("slow-handshake:seconds=0.3,times=3")])
+
+    def new_service(opening: Opening) -> Service:
+        return Service(opening.dialect, seed=1, unix_time=NOW)
+
+    found = bundled_dialect(GA)
+    async with RealtimeServer(found, KEY, new_service, faults=line, limits=Limits(sessions=2)) as server:
+        async with peer(server) as one, peer(server) as two, peer(server) as three:
+            for each in (one, two, three):
+                await each.say(opening())
+            assert (await three.answer()).status == 429
+            await one.opened()
+            await two.opened()
+        await deserted(server)
+
+
 # Audio.
 
 
@@ -144,8 +164,7 @@ async def test_more_audio_than_a_session_may_send_closes_it_and_says_why(dialect
         await hear_until(one, "input_audio_buffer.cleared")  # two seconds are not more than two
         await say(one, append(0.1))
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                await one.recv()
+            await hear_until(one, "nothing more")
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
         assert "2 s of audio" in closed.value.rcvd.reason
