@@ -12,7 +12,7 @@ from harness.server.keys import EphemeralKey, Keyring
 from harness.server.opening import error_body
 from harness.service import Handshake
 
-_WRONG_QUERY = "The query parameter '{name}' has a value that is not supported."
+WRONG_QUERY = "The query parameter '{name}' has a value that is not supported."
 
 _KEY_PREFIX = "openai-insecure-api-key."
 """What a key is called as a subprotocol, by the openai package for browsers."""
@@ -100,5 +100,5 @@ def _refusal(
             return rules.refusals["missing_query"], rule.name
         if rule.name in query and not rule.takes(query[rule.name]):
             # Nobody has published what the service says then; the name at least is told, and not as missing.
-            return replace(rules.refusals["missing_query"], message=_WRONG_QUERY), rule.name
+            return replace(rules.refusals["missing_query"], message=WRONG_QUERY), rule.name
     return None, ""

@@ -47,10 +47,10 @@ def mint_key(dialect: Dialect, keys: Keyring, body: bytes) -> Minted:
             return _outage(broken)
         seconds = _seconds(rules, asked)
         update = _judged(dialect, rules, settings)
+        model = _model(rules, settings)
     except _Refusal as refusal:
         return Minted(400, {"error": refusal.error}, refusal.error["message"] or "", rules.refusal_evidence)
-    model = settings.get("model")
-    key = keys.mint(seconds, update, model if isinstance(model, str) else None)
+    key = keys.mint(seconds, update, model)
     return Minted(200, _answer(dialect, rules, keys, key))
 
 
@@ -72,6 +72,15 @@ def _settings(rules: KeyRules, asked: Json) -> Json:
         said = f"Invalid type for '{rules.settings}': expected an object."
         raise _Refusal("invalid_type", said, rules.settings)
     return settings
+
+
+def _model(rules: KeyRules, settings: Json) -> str | None:
+    """What the session is to be of; None where that is left to whoever opens it."""
+    model = settings.get("model")
+    if "model" in settings and not isinstance(model, str):
+        param = f"{rules.settings}.model" if rules.settings else "model"
+        raise _Refusal("invalid_type", f"Invalid type for '{param}': expected a string.", param)
+    return model
 
 
 def _seconds(rules: KeyRules, asked: Json) -> int:
@@ -108,7 +117,8 @@ def _judged(dialect: Dialect, rules: KeyRules, settings: Json) -> Json:
     what kind it is, nobody was refused for leaving out here.
     """
     own = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
-    if "type" in dialect.service.session:
+    shape = dialect.client.shapes.get("session_request")
+    if shape is not None and shape.by == "type":
         own = {"type": "realtime", **own}
     event = {"type": "session.update", "session": own}
     judged = judge_client_event(dialect, event)

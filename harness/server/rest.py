@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol as Typed
 
 from harness import __version__
 from harness.dialects import Dialect, Evidence
 from harness.dialects.model import HandshakeRefusal
-from harness.server.handshake import offered_keys, split_target
+from harness.server.handshake import WRONG_QUERY, offered_keys, split_target
 from harness.server.http import Reply, Request
 from harness.server.keys import Keyring
 from harness.server.minting import Minted, mint_key
@@ -75,7 +75,10 @@ class Rest:
             return self._refused(request, refusals["wrong_key"])
         for name, wanted in rules.query.items():
             if query.get(name) != wanted:
-                return self._refused(request, refusals["missing_query"], name)
+                missing = refusals["missing_query"]
+                return self._refused(
+                    request, replace(missing, message=WRONG_QUERY) if query.get(name) else missing, name
+                )
         return self._minted(request, mint_key(dialect, keys, request.body))
 
     def broken(self, status: int, problem: str, request: Request | None) -> Reply:
