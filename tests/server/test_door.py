@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import ssl
 import time
 
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from harness.dialects import bundled_dialect
 from harness.messages import Json
+from harness.server import Opening, RealtimeServer
+from harness.service import Service
 from tests.server.raw import (
     CLOSE,
     PING,
@@ -459,3 +462,102 @@ def test_the_dialects_here_are_those_that_mint_keys_at_this_path() -> None:
     rules = bundled_dialect(GA).keys
     assert rules is not None
     assert rules.path == KEYS
+
+
+# TLS first.
+
+
+@pytest.fixture(scope="module")
+def secured() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The server's side, and that of a client that trusts it."""
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
+Secured = tuple[ssl.SSLContext, ssl.SSLContext]
+
+
+async def test_websockets_and_requests_come_over_tls_cut_anywhere(secured: Secured) -> None:
+    ours, theirs = secured
+    async with among_others(tls=ours, trusted=theirs) as server:
+        for pieces in ([scenario_bytes()], each_byte(scenario_bytes())):
+            async with peer(server, tls=theirs) as one:
+                assert (await talked(one, pieces))[-1] == "response.done"
+            await alone(server)
+
+
+async def test_a_request_may_come_in_the_moment_in_which_tls_is_ready(secured: Secured) -> None:
+    """With the client's last part of the handshake, in one segment."""
+    ours, theirs = secured
+    async with among_others(tls=ours, trusted=theirs) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = theirs.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(65_536))
+        client.write(request("HEAD", "/health"))
+        writer.write(outgoing.read())
+        heard = b""
+        async with asyncio.timeout(5):
+            while not heard:
+                incoming.write(await reader.read(65_536))
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    heard = client.read(65_536)
+        assert heard.startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await alone(server)
+
+
+async def test_plain_http_on_a_port_of_tls_is_shown_out_and_told_why(secured: Secured) -> None:
+    ours, theirs = secured
+    async with among_others(tls=ours, trusted=theirs) as server, peer(server) as one:
+        await one.say(opening())
+        await one.ended()
+        await alone(server)
+        assert list(server.strangers) == ["it speaks no TLS, and this port does: dial wss:// and https://"]
+
+
+async def test_a_client_that_does_not_trust_the_certificate_is_a_stranger(secured: Secured) -> None:
+    ours, theirs = secured
+    async with among_others(tls=ours, trusted=theirs) as server:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await asyncio.open_connection("127.0.0.1", server.port, ssl=ssl.create_default_context())
+        await until(lambda: bool(server.strangers))  # by its alert, or by its end where that is lost
+        await alone(server)
+
+
+@pytest.mark.parametrize("said", [b"", HELLO[:40]], ids=["nothing", "half a hello"])
+async def test_tls_that_never_gets_ready_is_shown_out(
+    said: bytes, secured: Secured, impatient: float
+) -> None:
+    ours, theirs = secured
+    async with among_others(tls=ours, trusted=theirs) as server, peer(server) as one:
+        await one.say(said)
+        await one.ended()
+        await alone(server)
+        assert len(server.strangers) == 1
+
+
+async def test_the_server_goes_down_although_tls_is_half_done(secured: Secured) -> None:
+    async with contextlib.AsyncExitStack() as strangers:
+        async with RealtimeServer(bundled_dialect(GA), KEY, nobody, tls=secured[0]) as server:
+            for said in (b"", HELLO[:40]):
+                one = await strangers.enter_async_context(peer(server))
+                await one.say(said)
+            await until(lambda: len(server._present) == 2)
+            began = time.monotonic()
+        assert time.monotonic() - began < 2
+        await deserted(server)
+
+
+def nobody(opening: Opening) -> Service:
+    raise AssertionError("no session was to be opened")
