@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -48,11 +49,9 @@ def voice_of(session: Json) -> Any:
     return session["voice"] if "voice" in session else session["audio"]["output"]["voice"]
 
 
-def body_of(dialect: Dialect, settings: Json, **beside: Any) -> Json:
+def body_of(dialect: Dialect, settings: Json) -> Json:
     """The body of a request for a key for such a session."""
-    if not nested(dialect):
-        return {**settings, **beside}
-    return {"session": {"type": "realtime", **settings}, **beside}
+    return {"session": {"type": "realtime", **settings}} if nested(dialect) else settings
 
 
 def key_in(dialect: Dialect, answer: Json) -> tuple[str, int]:
@@ -84,7 +83,11 @@ async def minting_server(name: str, *, played: str | None = None) -> AsyncIterat
 
 
 async def ask(
-    server: RealtimeServer, body: Json | bytes | None = None, *headers: str, key: str = KEY
+    server: RealtimeServer,
+    body: Json | bytes | None = None,
+    *headers: str,
+    key: str = KEY,
+    trusted: ssl.SSLContext | None = None,
 ) -> Answer:
     """Asks for a key."""
     said = minting({}, *headers, dialect=server.dialect.name, key=key)
@@ -92,13 +95,15 @@ async def ask(
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         said = said.replace(b"Content-Length: 2\r\n", f"Content-Length: {len(data)}\r\n".encode())
         said = said.removesuffix(b"{}") + data
-    async with peer(server) as one:
+    async with peer(server, tls=trusted) as one:
         await one.say(said)
         return await one.answer()
 
 
-async def mint(server: RealtimeServer, settings: Json | None = None, **beside: Any) -> str:
-    answer = await ask(server, body_of(server.dialect, settings or {}, **beside))
+async def mint(
+    server: RealtimeServer, settings: Json | None = None, trusted: ssl.SSLContext | None = None
+) -> str:
+    answer = await ask(server, body_of(server.dialect, settings or {}), trusted=trusted)
     assert answer.status == 200, answer
     return key_in(server.dialect, answer.json)[0]
 
