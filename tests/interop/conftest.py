@@ -1,14 +1,19 @@
-"""A certificate that clients are told to trust."""
+"""The certificate that is made for users, for clients that are told to trust it."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from harness.server import made_certificate
 
 
 @dataclass(frozen=True)
@@ -26,17 +31,25 @@ class Tls:
 
 
 @pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    trustme = pytest.importorskip("trustme")
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+def tls() -> Iterator[Tls]:
+    with made_certificate() as certificate:
+        shown = shown_certificate(certificate.context, ssl.create_default_context(cafile=certificate.ca_file))
+        key = x509.load_der_x509_certificate(shown).public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        digest = base64.b64encode(hashlib.sha256(spki).digest()).decode()
+        yield Tls(certificate.context, certificate.ca_file, digest)
 
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1", "localhost")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    ca_file = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(ca_file)
-    parsed = x509.load_pem_x509_certificate(certificate.cert_chain_pems[0].bytes())
-    key = parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return Tls(context, ca_file, base64.b64encode(hashlib.sha256(key).digest()).decode())
+
+def shown_certificate(server_side: ssl.SSLContext, client_side: ssl.SSLContext) -> bytes:
+    """The certificate that a server shows, by a handshake in memory."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(to_client, to_server, server_hostname="localhost")
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    for end in (client, server, client):
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue  # the other end's turn
+    found = client.getpeercert(binary_form=True)
+    assert found is not None
+    return found

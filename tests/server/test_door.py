@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.dialects import bundled_dialect
 from harness.messages import Json
-from harness.server import Opening, RealtimeServer
+from harness.server import Opening, RealtimeServer, made_certificate
 from harness.service import Service
 from tests.server.raw import (
     CLOSE,
@@ -469,12 +469,8 @@ def test_the_dialects_here_are_those_that_mint_keys_at_this_path() -> None:
 @pytest.fixture(scope="module")
 def secured() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The server's side, and that of a client that trusts it."""
-    trustme = pytest.importorskip("trustme")
-    authority = trustme.CA()
-    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    authority.configure_trust(client)
-    return server, client
+    with made_certificate() as certificate:
+        return certificate.context, ssl.create_default_context(cafile=certificate.ca_file)
 
 
 Secured = tuple[ssl.SSLContext, ssl.SSLContext]
