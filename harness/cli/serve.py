@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
     serving = serving_of(options)
     if options.findings is not None and options.findings.exists() and not options.force:
         raise UsageFault(f"{options.findings} exists", hint="--force replaces it, --findings names another")
+    calm_collector()
     before = signal.getsignal(signal.SIGINT)
     try:
         with _certificate(options) as tls:
@@ -98,7 +99,6 @@ async def show(
         story.origin = f"ws{server.origin.removeprefix('http')}"
         for line in start_lines(serving, server.origin, _what(serving), from_variable=from_variable):
             screen.put(line, as_is=True)
-        calm_collector()
 
     def tell(happening: Happening) -> None:
         tally.tell(happening)

@@ -277,8 +277,13 @@ class RehearsedPlayback(Playback):
                 super().start()
             for message in moment.messages:
                 super().receive(message)
-            for _ in range(len(moment.frames) - (unsaid if place == len(self._past) else 0)):
-                super().pop()
+            if place < len(self._past) or not unsaid:
+                while super().pop() is not None:  # also what the wire has no event for
+                    pass
+            else:
+                for _ in range(len(moment.frames) - unsaid):
+                    super().pop()
+        mint.given.clear()  # what was not said may have other ids
         super().advance(self._advanced_to)
         for message in self._heard:
             super().receive(message)

@@ -191,13 +191,13 @@ class Sender(ABC):
         return frames
 
     def _say_deltas(self, due: Due) -> list[bytes]:
-        passage, first, begun = due.passage, due.first, due.queued.begun
+        passage, first, begun, now = due.passage, due.first, due.queued.begun, self.t
         ids = self._event_ids(begun, passage.times[first : due.end])
         origin = due.queued.origin
 
         def write(index: int) -> Entry:
             event, wire = passage.event(first + index, ids[index])
-            t = begun + passage.times[first + index]
+            t = max(now, begun + passage.times[first + index])
             return Entry(number + index, t, Side.SERVER, wire, (event,), origin)
 
         number = self.log_later(len(ids), write)
