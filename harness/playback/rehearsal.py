@@ -12,9 +12,7 @@ tell the difference but by the time it takes.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -22,6 +20,7 @@ from harness.cassette import Cassette
 from harness.dialects import Dialect
 from harness.faults import FaultLine
 from harness.messages import Json
+from harness.playback.moments import SOME_TIME, START, Moment, NotingMint, Said, made_moment
 from harness.playback.playback import Playback
 from harness.service import Burst, Ending, Exchange, IdMint, Outgoing
 from harness.service.ids import clock_text
@@ -32,41 +31,6 @@ _TWICE = 2
 _MOST_MOMENTS = 1000
 _MOST_SAID = 8192
 """What is remembered of one cassette: so many moments, none with messages of more characters."""
-
-_ID = re.compile(rb"(?:event|sess|resp|item|conv|call)_[0-9A-Za-z]{16,21}")
-
-_SOME_TIME = 1_700_000_000
-"""Seconds; as many digits as ours."""
-
-Said = tuple[str, ...]
-"""Messages of the client that came before the service said anything to the first of them."""
-
-_START: Said = ()
-"""None yet: the connection is open."""
-
-
-@dataclass
-class Moment:
-    """Messages of the client, after certain others, and what the service says to them until it is quiet."""
-
-    messages: Said
-    text: bytes = b""
-    """The frames, one after another, with a `%b` for each value of the session's."""
-    values: tuple[int, ...] = ()
-    """Which values those are."""
-    frames: tuple[int, ...] = ()
-    """How long each frame is: ids have one length, and so has the time."""
-    thinking: int | None = None
-    """The frame after which the service takes its time."""
-    minted: tuple[tuple[bytes, float], ...] = ()
-    """The ids minted meanwhile: how they begin, and when."""
-    lasts: float = 0.0
-    """Seconds of the service's clock."""
-    timer: float | None = None
-    """When the service's patience ends."""
-    after: dict[Said, Moment] = field(default_factory=dict)
-    heard: dict[Said, int] = field(default_factory=dict)
-    """How often was said what is not remembered."""
 
 
 class Stage:
@@ -91,7 +55,7 @@ class Stage:
 
     def before(self, options: Json) -> Moment:
         """The beginning of all sessions that are opened in this way."""
-        return self._before.setdefault(json.dumps(options, sort_keys=True), Moment(_START))
+        return self._before.setdefault(json.dumps(options, sort_keys=True), Moment(START))
 
     def next(self, past: Sequence[Moment], messages: Said, options: Json) -> Moment | None:
         """What is said to messages after those of the past; None where that is not known, or not yet."""
@@ -111,77 +75,21 @@ class Stage:
 
     def _rehearsed(self, steps: Sequence[Said], options: Json) -> Moment | None:
         """Says it to a service that nobody listens to; the last moment, if all of them end in quiet."""
-        mint = _NotingMint()
-        playback = Playback(self.dialect, self.cassette, seed=0, unix_time=_SOME_TIME, mint=mint, **options)
+        mint = NotingMint()
+        playback = Playback(self.dialect, self.cassette, seed=0, unix_time=SOME_TIME, mint=mint, **options)
         mint.of = playback
         moment = None
         for messages in steps:
-            first, began = (0 if messages == _START else len(mint.noted)), playback.t
-            if messages == _START:
+            first, began = (0 if messages == START else len(mint.noted)), playback.t
+            if messages == START:
                 playback.start()
             for message in messages:
                 playback.receive(message)
             said = list(iter(playback.pop, None))
             if playback.ending is not None or not playback.at_rest or mint.irregular:
                 return None
-            moment = _moment(messages, said, mint, (first, began))
+            moment = made_moment(messages, said, mint, (first, began))
         return moment
-
-
-def _moment(messages: Said, said: Sequence[Outgoing], mint: _NotingMint, since: tuple[int, float]) -> Moment:
-    """What was `said` to messages; `since` is how many ids there were before it, and the time."""
-    playback, (first, began) = mint.of, since
-    assert playback is not None
-    values = {id_.encode(): place for place, (_, id_, _) in enumerate(mint.noted, 1)}
-    values[b'"expires_at":%d' % playback.session.get("expires_at", -1)] = 0
-    pattern = re.compile(rb'%b|"expires_at":[0-9]+' % _ID.pattern)
-    texts = [outgoing.frame.encode() for outgoing in said]
-    text, pieces, taken, last = b"".join(texts), [], [], 0
-    for found in pattern.finditer(text):
-        if found[0] in values:
-            pieces.append(text[last : found.start()].replace(b"%", b"%%"))
-            taken.append(values[found[0]])
-            last = found.end()
-    pieces.append(text[last:].replace(b"%", b"%%"))
-    return Moment(
-        messages,
-        b"%b".join(pieces),
-        tuple(taken),
-        tuple(map(len, texts)),
-        next((place for place, one in enumerate(said) if one.thinking), None),
-        tuple((prefix, t - began) for prefix, _, t in mint.noted[first:]),
-        playback.t - began,
-        playback.next_timer,
-    )
-
-
-class _NotingMint(IdMint):
-    """Notes each id, with how it begins and when it was minted."""
-
-    def __init__(self) -> None:
-        super().__init__(0, _SOME_TIME)
-        self.of: Playback | None = None
-        self.noted: list[tuple[bytes, str, float]] = []
-        self._drawn = 0
-
-    @property
-    def irregular(self) -> bool:
-        """Whether more was drawn than ids."""
-        return self._drawn != 16 * len(self.noted)
-
-    def mint(self, prefix: str) -> str:
-        return self._note(prefix, super().mint(prefix))
-
-    def mint_events(self, count: int) -> list[str]:
-        return [self.mint("event") for _ in range(count)]
-
-    def _note(self, prefix: str, id_: str) -> str:
-        self.noted.append((f"{prefix}_".encode(), id_, self.of.t if self.of is not None else 0.0))
-        return id_
-
-    def characters(self, count: int) -> str:
-        self._drawn += count
-        return super().characters(count)
 
 
 _SHELLS = ("handshake", "close_code", "close_by", "close_reason")
@@ -273,7 +181,7 @@ class RehearsedPlayback(Playback):
         self.exchange = log
         for place, (t, moment) in enumerate(self._past, 1):
             super().advance(t)
-            if moment.messages == _START:
+            if moment.messages == START:
                 super().start()
             for message in moment.messages:
                 super().receive(message)
@@ -301,7 +209,7 @@ class RehearsedPlayback(Playback):
         """Says what others were told; False where that is not known."""
         _, unix_time, faults, options = self._given
         past = [self._before, *(moment for _, moment in self._past)]
-        if faults.faults or (messages == _START) is not (len(past) == 1):
+        if faults.faults or (messages == START) is not (len(past) == 1):
             return False
         moment = self._stage.next(past, messages, options)
         if moment is None:
@@ -324,7 +232,7 @@ class RehearsedPlayback(Playback):
     # What the shell asks for.
 
     def start(self) -> None:
-        if self.live or self._asks_to_join or not self._take(_START):
+        if self.live or self._asks_to_join or not self._take(START):
             self._call_in()
             super().start()
 
