@@ -262,4 +262,5 @@ class TestMemory:
             return self.held(TURN * 20, service)
 
         turns_after(0)
-        assert turns_after(1200) < 1.25 * turns_after(20)
+        # With 1,200 a set of ids is made anew meanwhile, which is no answer's.
+        assert turns_after(1000) < 1.25 * turns_after(20)

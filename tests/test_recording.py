@@ -194,12 +194,13 @@ def test_a_filled_frame_is_the_recorded_one_with_other_ids(dialect: str) -> None
     for line, template in zip(answer.lines, answer.templates, strict=True):
         if line.wire is None:
             continue
-        wire, frame = template.filled(line.event, same)
-        assert (wire, frame) == (line.wire, render_event(line.wire))
-        wire, frame = template.filled({**line.event, "event_id": 'e"1', "previous_item_id": None}, other)
+        assert template.filled(line.event, same) == render_event(line.wire).encode()
+        assert template.wire_event(line.event, same) == line.wire
+        mine = {**line.event, "event_id": 'e"1', "previous_item_id": None}
+        frame, wire = template.filled(mine, other), template.wire_event(mine, other)
         assert json.loads(frame) == wire
         assert wire["event_id"] == 'e"1'
-        assert not [id_ for id_ in answer.ids if id_ in frame]
+        assert not [id_ for id_ in answer.ids if id_.encode() in frame]
 
 
 def test_text_that_looks_like_a_slot_stays_text() -> None:
@@ -210,7 +211,8 @@ def test_text_that_looks_like_a_slot_stays_text() -> None:
         "delta": "\0000\0 \0\0001\0\0",
         "odd": ["item_1"],
     }
-    wire, frame = Template(event, event, {"item_1"}).filled({"event_id": "f"}, {"item_1": "mine"})
+    template, ids = Template(event, event, {"item_1"}), {"item_1": "mine"}
+    wire, frame = template.wire_event({"event_id": "f"}, ids), template.filled({"event_id": "f"}, ids)
     assert wire == {**event, "event_id": "f", "item_id": "mine", "odd": ["mine"]}
     assert json.loads(frame) == wire
 
