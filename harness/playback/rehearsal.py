@@ -209,7 +209,7 @@ class RehearsedPlayback(Playback):
         """Says what others were told; False where that is not known."""
         _, unix_time, faults, options = self._given
         past = [self._before, *(moment for _, moment in self._past)]
-        if faults.faults or (messages == START) is not (len(past) == 1):
+        if faults.faults or self.nesting != Playback.nesting or (messages == START) is not (len(past) == 1):
             return False
         moment = self._stage.next(past, messages, options)
         if moment is None:

@@ -221,7 +221,9 @@ class RealtimeServer:
             and self.limits.sessions is not None
             and self.sessions + len(self._delayed) >= self.limits.sessions
         ):
-            self._refuse(socket, connection, HandshakeFault("", status=429, headers=(("Retry-After", "1"),)))
+            full = f"sessions={self.limits.sessions}, a limit of this server"
+            connection.handshake = replace(judged.handshake, fault=full)
+            self._refuse(socket, connection, HandshakeFault(full, 429, (("Retry-After", "1"),)))
             return
         if judged.refusal is not None:
             connection.end()

@@ -162,6 +162,15 @@ def test_with_faults_the_service_is_there_from_the_start() -> None:
     assert session.live
 
 
+def test_a_server_with_another_limit_of_nesting_plays_nothing_by_heart() -> None:
+    deep = json.dumps({"type": "response.create", "metadata": {"a": [[[[[[[[[[1]]]]]]]]]]}})
+    stage = trained(GA, "text-turn", [deep])
+    session = stage.enter(seed=5, unix_time=NOW)
+    session.nesting = 8
+    (_, error) = whole(session, [deep])
+    assert "nested deeper than 8" in json.loads(error)["error"]["message"]
+
+
 def test_whoever_opens_a_session_otherwise_hears_something_else() -> None:
     frames = frames_of(GA, "text-turn")
     stage = trained(GA, "text-turn", frames)
