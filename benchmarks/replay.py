@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.client import Caller, Talk, call, talk_of
 from benchmarks.measure import Row, report
 from benchmarks.peers import aimock
-from benchmarks.peers.process import Server, serving, written
+from benchmarks.peers.process import Server, judged, serving, written
 from benchmarks.turns import text_turn, voice_turn
 
 SESSIONS_TO_AIMOCK = 2
@@ -62,7 +62,7 @@ def sessions(folder: Path, program: Path) -> int:
         servers = [
             stack.enter_context(aimock.mocking(program, EVENTS, PIECE)),
             stack.enter_context(serving("raw", *paths)),
-            stack.enter_context(serving("ours", *paths)),
+            stack.enter_context(serving("ours", *paths, judge=True)),
         ]
         for server in servers:
             call(server, [talk] * WARM_UP, 50)
@@ -70,6 +70,7 @@ def sessions(folder: Path, program: Path) -> int:
         for at_once, count in SESSIONS.items():
             took = rounds(servers, talk, count, at_once)
             rows += _session_rows(took, at_once)
+        judged(servers[-1])
     return report(f"replay: a text turn of {EVENTS} events, unpaced", rows)
 
 

@@ -1,6 +1,7 @@
 """Our server with cassettes, as fast as it can: `python -m benchmarks.peers.ours CASSETTE…`.
 
-As `serve` does, it lets go of sessions that are over; until then their logs are kept.
+As `serve --quiet` does, it plays by heart to clients that all say the same. What they said is judged, and
+the logs are read, when it is told to end, with `--judge`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ PACE = Pace(thinking=0.0)
 LOOK_SECONDS = 0.05
 
 
-async def main(paths: list[Path]) -> None:
+async def main(paths: list[Path]) -> list[Playback]:
+    """Serves until it is told to end; returns the sessions that were had."""
     cassettes = {path.stem: load_cassette(path) for path in paths}
     dialect = bundled_dialect(next(iter(cassettes.values())).header.dialect)
 
@@ -38,6 +40,7 @@ async def main(paths: list[Path]) -> None:
             model=opening.model,
         )
 
+    over: list[Playback] = []
     told_to_end = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_end.set)
     async with RealtimeServer(dialect, KEY, new_service, pace=PACE) as server:
@@ -46,12 +49,25 @@ async def main(paths: list[Path]) -> None:
         while not told_to_end.is_set():
             for connection in [one for one in server.connections if one.over]:
                 assert connection.failure is None, connection.failure
+                assert connection.playback is not None
+                over.append(connection.playback)
                 server.forget(connection)
             try:
                 await asyncio.wait_for(told_to_end.wait(), LOOK_SECONDS)
             except TimeoutError:
                 continue
+    return over
+
+
+def judge(playbacks: list[Playback]) -> None:
+    """Reads the log of each session: every message was judged, and none was refused."""
+    assert playbacks
+    for playback in playbacks:
+        entries = playback.exchange.client_entries()
+        assert not [entry for entry in entries if entry.refused], entries
 
 
 if __name__ == "__main__":
-    asyncio.run(main([Path(name) for name in sys.argv[1:]]))
+    had = asyncio.run(main([Path(name) for name in sys.argv[1:] if name != "--judge"]))
+    if "--judge" in sys.argv:
+        judge(had)

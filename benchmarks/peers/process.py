@@ -66,10 +66,17 @@ def running(name: str, *command: str) -> Iterator[Server]:
             process.wait()
 
 
+def judged(server: Server) -> None:
+    """Ends one that judges what it was told, and checks that it found nothing wrong."""
+    _, status = server.end()
+    assert status == 0, "what the clients said was refused"
+
+
 @contextmanager
-def serving(name: str, *cassettes: Path) -> Iterator[Server]:
+def serving(name: str, *cassettes: Path, judge: bool = False) -> Iterator[Server]:
     """`ours` or `raw`, with cassettes; a client names the one it wants, by its file's name, as the model."""
-    with running(name, sys.executable, "-m", f"benchmarks.peers.{name}", *map(str, cassettes)) as server:
+    paths = [*map(str, cassettes), *(["--judge"] if judge else [])]
+    with running(name, sys.executable, "-m", f"benchmarks.peers.{name}", *paths) as server:
         yield server
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from harness.dialects import Acceptance, Dialect
 from harness.dialects.model import HandshakeRefusal
+from harness.redaction import Redactor
 from harness.server.keys import EphemeralKey, Keyring
 from harness.server.opening import error_body
 from harness.service import Handshake
@@ -16,6 +18,12 @@ WRONG_QUERY = "The query parameter '{name}' has a value that is not supported."
 
 _KEY_PREFIX = "openai-insecure-api-key."
 """What a key is called as a subprotocol, by the openai package for browsers."""
+
+_NEW_EACH_TIME = ("sec-websocket-key",)
+"""A number that a client draws, and no secret (RFC 6455 1.3)."""
+
+_SHORT = 4096
+"""Characters of a request that is remembered."""
 
 Headers = Iterable[tuple[str, str]]
 
@@ -38,20 +46,33 @@ def judge_handshake(dialect: Dialect, target: str, headers: Headers, keys: Keyri
     fields = {name.lower(): value for name, value in headers}
     refusal, detail = _refusal(dialect, path, query, fields, keys)
     ephemeral = None if refusal else keys.ephemeral(offered_keys(query, fields, subprotocol=True))
-    redactor = keys.redactor
-    subprotocols = fields.get("sec-websocket-protocol", "")
-    record = Handshake(
-        path=redactor.text(path),
-        query=tuple(redactor.value(query).items()),
-        headers=tuple(redactor.value(fields).items()),
-        subprotocols=tuple(redactor.text(name.strip()) for name in subprotocols.split(",") if name.strip()),
-        status=refusal.status if refusal else 101,
-        refusal=refusal.name if refusal else None,
-    )
+    # What is new in each request is put in afterwards, for the rest is the same with every client of a kind.
+    nonce = tuple((name, fields.pop(name)) for name in _NEW_EACH_TIME if name in fields)
+    made = _record if len(target) + sum(map(len, fields.values())) <= _SHORT else _record.__wrapped__
+    record = made(keys.redactor, path, tuple(query.items()), tuple(fields.items()))
+    record = replace(record, headers=record.headers + nonce) if nonce else record
     if refusal is None:
         return Judged(record, ephemeral=ephemeral)
     body = error_body(refusal.code, refusal.message.replace("{name}", detail))
-    return Judged(replace(record, body=body, body_evidence=refusal.body_evidence), refusal, body)
+    record = replace(
+        record, status=refusal.status, refusal=refusal.name, body=body, body_evidence=refusal.body_evidence
+    )
+    return Judged(record, refusal, body)
+
+
+@lru_cache(256)
+def _record(
+    redactor: Redactor, path: str, query: tuple[tuple[str, str], ...], fields: tuple[tuple[str, str], ...]
+) -> Handshake:
+    """A request as it goes into the log, accepted."""
+    subprotocols = dict(fields).get("sec-websocket-protocol", "")
+    return Handshake(
+        path=redactor.text(path),
+        query=tuple(redactor.value(dict(query)).items()),
+        headers=tuple(redactor.value(dict(fields)).items()),
+        subprotocols=tuple(redactor.text(name.strip()) for name in subprotocols.split(",") if name.strip()),
+        status=101,
+    )
 
 
 def split_target(target: str) -> tuple[str, dict[str, str]]:
