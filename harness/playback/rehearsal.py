@@ -24,6 +24,7 @@ from harness.playback.moments import SOME_TIME, START, Moment, NotingMint, Said,
 from harness.playback.playback import Playback
 from harness.service import Burst, Ending, Exchange, IdMint, Outgoing
 from harness.service.ids import clock_text
+from harness.service.supply import Parts
 
 _TWICE = 2
 """How often something must have been said before it is remembered: most say it once and never again."""
@@ -31,6 +32,9 @@ _TWICE = 2
 _MOST_MOMENTS = 1000
 _MOST_SAID = 8192
 """What is remembered of one cassette: so many moments, none with messages of more characters."""
+
+_MOST_GIVEN = 262_144
+"""Bytes that are given by heart, as they are made at once; a long answer is made as it is taken."""
 
 
 class Stage:
@@ -68,10 +72,11 @@ class Stage:
         if last.heard.get(messages) != _TWICE or self._remembered >= _MOST_MOMENTS:
             return None
         moment = self._rehearsed([*(one.messages for one in past[1:]), messages], options)
-        if moment is not None:
+        if moment is not None and len(moment.text) <= _MOST_GIVEN:
             self._remembered += 1
             last.after[messages] = moment
-        return moment
+            return moment
+        return None
 
     def _rehearsed(self, steps: Sequence[Said], options: Json) -> Moment | None:
         """Says it to a service that nobody listens to; the last moment, if all of them end in quiet."""
@@ -278,7 +283,8 @@ class RehearsedPlayback(Playback):
             return None
         logged = sum(len(moment.messages) + len(moment.frames) for _, moment in self._past)
         number = logged - len(coming) + first
-        return Burst(coming[first : self._said], number, thinking == self._said - 1)
+        parts: list[Parts] = [(frame,) for frame in coming[first : self._said]]
+        return Burst(parts, number, thinking == self._said - 1)
 
     def pop(self, until: float | None = None) -> Outgoing | None:
         self._answer()

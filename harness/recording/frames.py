@@ -22,6 +22,9 @@ EVENT_ID = "event_id"
 _OWN = frozenset({EVENT_ID, "previous_item_id"})
 """Fields of the event itself that are new in every session, by their names in every dialect."""
 
+Shape = tuple[tuple[str, ...], tuple[tuple[bool, str], ...]]
+"""The text of a frame in segments, and between them slots: whether it is the event's own, and its name."""
+
 Ids = Mapping[str, str]
 """Recorded ids to those of a session."""
 
@@ -104,13 +107,15 @@ class Template:
         head, *rest = (segment.encode() for segment in self._segments)
         return head, tuple((*slot, after) for slot, after in zip(self._slots, rest, strict=True))
 
-    def frame(self, texts: Mapping[str, bytes]) -> bytes:
-        """The frame, in UTF-8; `texts` are the values of its slots as JSON, by name."""
-        head, rest = self._pieces
-        pieces = [head]
-        for _, name, after in rest:
-            pieces += (texts[name], after)
-        return b"".join(pieces)
+    @cached_property
+    def shape(self) -> Shape:
+        """The frame but for what follows its last id; deltas of one stream have one shape."""
+        return self._segments[:-1], self._slots
+
+    @cached_property
+    def tail(self) -> bytes:
+        """What follows the last id in the frame: of a delta all that it says."""
+        return self._segments[-1].encode()
 
     def _compile(self, wire: Json, known: Collection[str]) -> None:
         mark = "\0"

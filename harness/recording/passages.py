@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 from harness.messages import Json, decode_audio
-from harness.recording.frames import Template
+from harness.recording.frames import Shape, Template
 
 WORDS = frozenset(
     {
@@ -39,40 +40,42 @@ class RecordedPassage:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """How long the frames are, in bytes: as recorded, for ids have one length."""
-        return tuple(template.size for template in self.templates)
+        """Bytes of all frames before each, and of all: as recorded, for ids have one length."""
+        return tuple(accumulate((template.size for template in self.templates), initial=0))
 
-    def summed(self, first: int, end: int) -> tuple[Summed, ...]:
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of the frames, each once."""
+        return tuple(dict.fromkeys(template.shape for template in self.templates))
+
+    @cached_property
+    def shaped(self) -> tuple[tuple[int, bytes], ...]:
+        """Of each frame: which shape it has, and what follows its last id."""
+        places = {shape: place for place, shape in enumerate(self.shapes)}
+        return tuple((places[template.shape], template.tail) for template in self.templates)
+
+    def summed(self, first: int, end: int) -> Iterator[Summed]:
         """What those from `first` up to before `end` add to each stream of an item."""
-        return self._whole if end - first == len(self.events) else self._summed(first, end)
+        for (item_id, content_index, sound), places, pieces in self._streams:
+            some = pieces[bisect_left(places, first) : bisect_left(places, end)]
+            if some:
+                yield item_id, content_index, () if sound else some, some if sound else ()
 
     @cached_property
-    def _whole(self) -> tuple[Summed, ...]:
-        return self._summed(0, len(self.events))
-
-    @cached_property
-    def _sounds(self) -> tuple[int, ...]:
-        """How many bytes of sound each has."""
-        return tuple(
-            len(decode_audio(event.get("delta")) or b"") if event["type"] == SOUND else 0
-            for event in self.events
-        )
-
-    def _summed(self, first: int, end: int) -> tuple[Summed, ...]:
-        streams: dict[tuple[str, Any, bool], list[int]] = {}
-        for place in range(first, end):
-            event = self.events[place]
+    def _streams(self) -> tuple[tuple[tuple[str, Any, bool], list[int], tuple[Any, ...]], ...]:
+        """Each stream: where its deltas stand, and the words of each, or the bytes of its sound."""
+        found: dict[tuple[str, Any, bool], list[int]] = {}
+        for place, event in enumerate(self.events):
             stream = (event["item_id"], event.get("content_index"), event["type"] == SOUND)
-            streams.setdefault(stream, []).append(place)
+            found.setdefault(stream, []).append(place)
         return tuple(
-            (
-                item_id,
-                content_index,
-                () if sound else tuple(self.events[place]["delta"] for place in places),
-                tuple(self._sounds[place] for place in places) if sound else (),
-            )
-            for (item_id, content_index, sound), places in streams.items()
+            (stream, places, tuple(_piece(self.events[place], sound=stream[2]) for place in places))
+            for stream, places in found.items()
         )
+
+
+def _piece(delta: Json, *, sound: bool) -> Any:
+    return len(decode_audio(delta["delta"]) or b"") if sound else delta["delta"]
 
 
 def stretches(
@@ -98,4 +101,5 @@ def _ready(event: Json, template: Template) -> bool:
         and (event["type"] == SOUND or event["type"] in WORDS)
         and isinstance(event.get("delta"), str)
         and isinstance(event.get("item_id"), str)
+        and isinstance(template.wire.get("event_id"), str)
     )

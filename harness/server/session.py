@@ -30,8 +30,9 @@ LEAST_REST = 0.001
 FLUSH_SECONDS = 1.0
 """How long a client that reads slowly may hold up the loss of its connection."""
 
-TURN_BYTES = 65_536
-"""What one session sends before the others get their turn."""
+TURN_BYTES = 262_144
+"""What one session sends before the others get their turn. With less than this a client that reads fast
+is waited for, and woken, so often that it costs more than the sending (benchmarks/push.py)."""
 
 _MOST_COMING = 4096
 _MOST_COMING_BYTES = 64 * 1024 * 1024
@@ -167,11 +168,11 @@ class Session:
         burst = self._service.burst(pace.until(wall), room, pauses=pauses)
         if burst is None:
             return 0
-        self._socket.put_all(burst.frames)
-        self._service.sent(burst.number, len(burst.frames))
+        size = self._socket.put_all(burst.parts)
+        self._service.sent(burst.number, len(burst.parts))
         if burst.thinking:
             self._pause(pace.thinking)
-        return sum(map(len, burst.frames))
+        return size
 
     def _say_next(self, wall: float) -> int:
         """Says one thing, and returns how many bytes it was; none where it is not time to, or all is said."""

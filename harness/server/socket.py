@@ -71,6 +71,8 @@ class Socket(asyncio.Protocol):
         over: Callable[[Socket], None],
     ) -> None:
         self.transport = transport
+        # What the kernel does not take at once is enough for now: more would be copied over and over.
+        transport.set_write_buffer_limits(high=0)
         self.protocol = ServerProtocol(max_size=max_size, select_subprotocol=_select_subprotocol)
         self.listener: Listener | None = None
         self.full = False
@@ -144,13 +146,15 @@ class Socket(asyncio.Protocol):
         """Adds a message to what is sent at the next flush."""
         self._out += (frame_start(len(text)), text)
 
-    def put_all(self, texts: Iterable[bytes]) -> None:
-        """Adds messages to what is sent at the next flush."""
-        add, starts = self._out.append, _STARTS
-        for text in texts:
-            length = len(text)
-            add(starts[length] if length < _COMMON else frame_start(length))
-            add(text)
+    def put_all(self, texts: Iterable[tuple[bytes, ...]]) -> int:
+        """Adds messages, each in parts, to what is sent next; returns how many bytes they are."""
+        out, starts, size = self._out, _STARTS, 0
+        for parts in texts:
+            length = sum(map(len, parts)) if len(parts) > 1 else len(parts[0])
+            out.append(starts[length] if length < _COMMON else frame_start(length))
+            out += parts
+            size += length
+        return size
 
     def flush(self) -> bool:
         """Sends what was put, in one write; says whether there was anything."""

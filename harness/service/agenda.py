@@ -7,6 +7,7 @@ service's patience and fire only when their time has really come.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
@@ -47,6 +48,8 @@ class Due(NamedTuple):
     passage: Passage
     first: int
     end: int
+    size: int
+    """Bytes of their frames, as recorded."""
 
 
 class Agenda:
@@ -80,22 +83,22 @@ class Agenda:
             return None
         times, sizes = passage.times, passage.sizes
         begun = queued.begun
+        # As many as there is room for, one at least; of these those that come before all else.
+        most = max(bisect_left(sizes, sizes[first] + room), first + 1)
+        end = min(most, len(times))
         other = min(self._queue[1:3], default=None, key=lambda entry: entry[:2])
-        end = first
-        while end < len(times) and (room > 0 or end == first):
-            at = begun + times[end]
-            if end > first and (
-                (until is not None and at > until) or (other is not None and (at, order) > other[:2])
-            ):
-                break
-            room -= sizes[end]
-            end += 1
+        while end > first + 1 and (
+            (until is not None and begun + times[end - 1] > until)
+            or (other is not None and (begun + times[end - 1], order) > other[:2])
+        ):
+            end -= 1
+        size = sizes[end] - sizes[first]
         if end == len(times):
             heapq.heappop(self._queue)
         else:
             rest = queued._replace(t=begun + times[end], place=end)
             heapq.heapreplace(self._queue, (rest.t, order, rest))
-        return Due(queued, passage, first, end)
+        return Due(queued, passage, first, end, size)
 
     def take_partner(self, queued: Queued) -> Queued | None:
         """The event that belongs directly after this one of a response, whatever else is due before it."""

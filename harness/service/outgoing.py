@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.messages import Json
 from harness.service.exchange import Entry, Origin
-from harness.service.supply import Passage
+from harness.service.supply import Parts, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,18 @@ class Outgoing:
 class Burst:
     """Frames to send together, in UTF-8; `number` is the place of the first in the log.
 
-    `thinking`: the service takes its time after the last.
+    Each is in parts, for long ones are not copied before they are written. `thinking`: the
+    service takes its time after the last.
     """
 
-    frames: list[bytes]
+    parts: list[Parts]
     number: int
     thinking: bool = False
+
+    @property
+    def frames(self) -> list[bytes]:
+        """The frames, each in one piece."""
+        return list(map(b"".join, self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class OfPassage:
     place: int
 
     def frame(self, event: Json) -> bytes:
-        return self.passage.frame(self.place, event["event_id"])
+        (parts,) = self.passage.frames(self.place, (event["event_id"],))
+        return b"".join(parts)
 
     def wire(self, event: Json) -> Json:
         return self.passage.event(self.place, event["event_id"])[1]

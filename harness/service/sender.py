@@ -20,7 +20,7 @@ from harness.service.durations import LATENCY
 from harness.service.exchange import Ending, Entry, Exchange, Origin
 from harness.service.ids import IdMint
 from harness.service.outgoing import Burst, OfPassage, Outgoing
-from harness.service.supply import Delta, Passage, Prepared
+from harness.service.supply import Delta, Parts, Passage, Prepared
 from harness.service.wire_log import WireLog
 from harness.translation import Translator
 
@@ -156,14 +156,14 @@ class Sender(ABC):
 
         With `pauses` it ends where the service takes its time.
         """
-        frames: list[bytes] = []
+        frames: list[Parts] = []
         number, thinking = len(self.exchange.entries), False
         while room > 0 and not (thinking or self._ready or self._stalled or self.ending or self._touched):
-            before = len(frames)
             due = self.agenda.take_deltas(until, room)
             queued = self.agenda.take(until) if due is None else None
             if due is not None:
                 frames += self._say_deltas(due)
+                room -= due.size
             elif queued is None:
                 break
             elif queued.event is None:
@@ -172,8 +172,9 @@ class Sender(ABC):
             else:
                 self._tick(queued.t)
                 thinking = queued.thinking and pauses
-                frames += self._say_whole(queued, queued.event)
-            room -= sum(map(len, frames[before:]))
+                said = self._say_whole(queued, queued.event)
+                frames += [(frame,) for frame in said]
+                room -= sum(map(len, said))
         return Burst(frames, number, thinking) if frames else None
 
     @property
@@ -190,7 +191,7 @@ class Sender(ABC):
                 frames.append(frame)
         return frames
 
-    def _say_deltas(self, due: Due) -> list[bytes]:
+    def _say_deltas(self, due: Due) -> list[Parts]:
         passage, first, begun, now = due.passage, due.first, due.queued.begun, self.t
         ids = self._event_ids(begun, passage.times[first : due.end])
         origin = due.queued.origin
@@ -203,11 +204,16 @@ class Sender(ABC):
         number = self.log_later(len(ids), write)
         for delta in passage.deltas(first, due.end):
             self.settle_delta(due.queued, delta)
-        return list(map(passage.frame, range(first, due.end), ids))
+        return passage.frames(first, ids)
 
     def _event_ids(self, begun: float, times: Sequence[float]) -> list[str]:
         """Ids for events of these times, counted from when an answer began; the clock moves to the last."""
-        ids: list[str] = []
+        if int(begun + times[0]) == int(begun + times[-1]):
+            self._tick(begun + times[0])
+            ids = self.mint.mint_events(len(times))
+            self._tick(begun + times[-1])
+            return ids
+        ids = []
         for _, same in groupby(times, key=lambda t: int(begun + t)):  # ids carry the seconds
             moments = tuple(same)
             self._tick(begun + moments[0])

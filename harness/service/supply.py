@@ -40,21 +40,26 @@ class Delta(NamedTuple):
     sounds: tuple[int, ...] = ()
 
 
+Parts = tuple[bytes, ...]
+"""The text of a frame, in pieces that follow each other."""
+
+
 class Passage(Protocol):
     """Deltas of one answer that follow each other, made ready beforehand.
 
-    Nothing in them depends on the moment. `times` are seconds from the answer's
-    start, `sizes` bytes of each frame.
+    Nothing in them depends on the moment. `times` are seconds from the answer's start.
     """
 
     @property
     def times(self) -> Sequence[float]: ...
 
     @property
-    def sizes(self) -> Sequence[int]: ...
+    def sizes(self) -> Sequence[int]:
+        """Bytes of all frames before each of them, and of all."""
+        ...
 
-    def frame(self, index: int, event_id: str) -> bytes:
-        """One of them as the text of its frame, in UTF-8."""
+    def frames(self, first: int, event_ids: Sequence[str]) -> list[Parts]:
+        """Those from `first` on as the texts of their frames, in UTF-8, as many as there are ids."""
         ...
 
     def event(self, index: int, event_id: str) -> tuple[Json, Json]:
