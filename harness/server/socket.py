@@ -72,7 +72,7 @@ class Socket(asyncio.Protocol):
     ) -> None:
         self.transport = transport
         # What the kernel does not take at once is enough for now: more would be copied over and over.
-        transport.set_write_buffer_limits(high=0)
+        transport.set_write_buffer_limits(high=1, low=0)  # nought never ends with TLS (asyncio, 3.11)
         self.protocol = ServerProtocol(max_size=max_size, select_subprotocol=_select_subprotocol)
         self.listener: Listener | None = None
         self.full = False
