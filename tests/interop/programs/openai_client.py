@@ -62,7 +62,7 @@ async def talk(plan: dict[str, Any]) -> dict[str, Any]:
                     result["audio"] += len(base64.b64decode(event.delta))
                 if event.type == "response.done" and not await say():
                     await socket.close()
-            result["code"] = socket._connection.close_code
+            result["code"] = socket._connection.protocol.close_code
     except InvalidStatus as error:
         result["error"] = f"{error.response.status_code}"
     return result
