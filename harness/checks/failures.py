@@ -64,7 +64,7 @@ def connection_loss(record: CaseRecord) -> Iterator[Finding]:
     ]
     if not ended:
         raise NotApplicable("the service ended no connection before its time")
-    opened = sum(handshake.status == 101 for handshake in record.handshakes)
+    opened = sum(handshake.opened for handshake in record.handshakes)
     if record.came_back or (opened > len(record.endings) or opened > len(record.scenario.connections)):
         return
     _needs_errors(record)
@@ -95,7 +95,7 @@ def _how(ending: Ending) -> str:
 
 @check("handshake.refused-surfaced", "a refused handshake reaches the user, or the client tries again")
 def refused_surfaced(record: CaseRecord) -> Iterator[Finding]:
-    refused = [one for one in record.handshakes if one.fault is not None and one.status != 101]
+    refused = [one for one in record.handshakes if one.fault is not None and not one.opened]
     if not refused:
         raise NotApplicable("no handshake was refused on purpose")
     if record.connected:

@@ -69,6 +69,9 @@ def _query_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]
     for rule in dialect.handshake.query:
         if rule.acceptance is Acceptance.REFUSED and rule.name in sent:
             expected, actual = f"no {rule.name!r}", sent[rule.name]
+        elif (needless := rule.needless_in(sent)) is not None:
+            expected = f"no {needless!r} beside {rule.name}={sent[rule.name]}"
+            actual = sent[needless]
         elif rule.missing_from(sent):
             expected, actual = f"{rule.name}={rule.value or rule.means}", "missing"
         elif rule.name in sent and not rule.takes(sent[rule.name]):
@@ -101,7 +104,7 @@ def _auth_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
         code="handshake.auth",
         severity=Severity.FAIL,
         path="handshake.headers",
-        message="the service refused the key with HTTP 401",
+        message=f"the service refused the key with {dialect.handshake.shown('wrong_key', handshake.status)}",
         expected="the key it was given, as " + ", ".join(dialect.handshake.auth),
         actual=f"another key in {', '.join(offered)}" if offered else "no key",
         basis=basis_of(dialect.handshake.auth_fact),
@@ -118,11 +121,12 @@ def _key_places(dialect: Dialect) -> str:
 def _header_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
     for rule in dialect.handshake.headers:
         value = handshake.header(rule.name)
-        if value is None or rule.acceptance is Acceptance.ACCEPTED:
+        refused = rule.acceptance is Acceptance.REFUSED
+        if value is None or rule.acceptance is Acceptance.ACCEPTED or (refused and not rule.refuses(value)):
             continue
         yield Finding(
             code="handshake.header",
-            severity=Severity.FAIL if rule.acceptance is Acceptance.REFUSED else Severity.DEVIATION,
+            severity=Severity.FAIL if refused else Severity.DEVIATION,
             path=f"handshake.headers.{rule.name}",
             message=f"the header {rule.name!r} must not be sent to {dialect.name}",
             expected=f"no {rule.name!r}",

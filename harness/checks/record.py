@@ -100,7 +100,7 @@ class CaseRecord:
 
     @property
     def connected(self) -> bool:
-        return any(handshake.status == 101 for handshake in self.handshakes)
+        return any(handshake.opened for handshake in self.handshakes)
 
     def ending_of(self, connection: int) -> Ending | None:
         """How the service ended that connection, the first being 1; None where it did not."""
@@ -109,7 +109,7 @@ class CaseRecord:
     @property
     def refused_by_fault(self) -> bool:
         """No handshake came to anything, and a fault refused one."""
-        return not self.connected and any(one.fault and one.status != 101 for one in self.handshakes)
+        return not self.connected and any(one.fault and not one.opened for one in self.handshakes)
 
     @property
     def spoke(self) -> bool:

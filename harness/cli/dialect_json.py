@@ -45,6 +45,7 @@ def dialect_json(dialect: Dialect) -> Json:
                     value=rule.value,
                     also=list(rule.also) or None,
                     unless=list(rule.unless) or None,
+                    without=list(rule.without) or None,
                     means=rule.means,
                     status=rule.status,
                     **_fact(rule.fact),
@@ -72,6 +73,10 @@ def dialect_json(dialect: Dialect) -> Json:
                     **_fact(refusal.fact),
                 }
                 for refusal in handshake.refusals.values()
+            ],
+            "late": [
+                {"name": late.name, "error": late.error, "close": late.close, **_fact(late.fact)}
+                for late in handshake.late.values()
             ],
         },
         "keys": _keys(dialect),

@@ -153,6 +153,7 @@ class _Page:
                 "required" if rule.required else "",
                 f"is {' or '.join((rule.value, *rule.also))}" if rule.value else "",
                 f"not with {' or '.join(rule.unless)}" if rule.unless else "",
+                f"refuses {' and '.join(rule.without)} beside it" if rule.without else "",
                 f"stands for {rule.means}" if rule.means else "",
                 f"refused with {rule.status}" if rule.status else "",
             ]
@@ -164,6 +165,9 @@ class _Page:
             body = f"{refusal.code}: {refusal.message} (the body: {refusal.body_evidence})"
             says = [f"HTTP {refusal.status}", refusal.when, body]
             self._row(refusal.name, _joined(says), refusal.fact)
+        for late in handshake.late.values():
+            says = [f"after the handshake: the error {late.error}", f"close {late.close}"]
+            self._row(late.name, _joined(says), late.fact)
 
         keys = self.dialect.keys
         if keys is None:

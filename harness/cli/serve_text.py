@@ -135,7 +135,8 @@ class Story:
         else:
             why = "a fault" if handshake.fault else "no request for a WebSocket"
         line: Line = [("    ", ""), ("handshake refused  ", "bold red")]
-        line.append((f"HTTP {handshake.status}, {why}: {shown(handshake.path)}", ""))
+        seen = self._dialect.handshake.shown(handshake.refusal or "", handshake.status)
+        line.append((f"{seen}, {why}: {shown(handshake.path)}", ""))
         line.append((f" {shown(dict(handshake.query))}" if handshake.query else "", "dim"))
         if handshake.fault:
             line.append(_fault(handshake.fault))

@@ -162,6 +162,8 @@ def _of_handshake(dialect: Dialect) -> Iterator[Statement]:
         yield Statement("handshake.refusal", refusal.name, None, refusal.fact)
         body = replace(refusal.fact, evidence=refusal.body_evidence)
         yield Statement("handshake.refusal", f"{refusal.name}, its body", None, body)
+    for late in handshake.late.values():
+        yield Statement("handshake.late", late.name, None, late.fact)
 
 
 def _of_keys(dialect: Dialect) -> Iterator[Statement]:

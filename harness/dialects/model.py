@@ -16,6 +16,7 @@ from harness.messages import MISSING
 
 if TYPE_CHECKING:
     from harness.dialects.keys import KeyRules
+    from harness.dialects.opening import Handshake
 
 DEPLOYMENT = "gpt-realtime"
 """The deployment that scenarios are played with; on Azure its name is the customer's choice."""
@@ -248,82 +249,6 @@ class TranslationTable:
     session: tuple[MapRow, ...]
     response: tuple[MapRow, ...]
     transcription: tuple[MapRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class QueryRule:
-    """What is known of one query parameter of the handshake.
-
-    `means`: what its value stands for (`deployment`, `call`, `transcription`);
-    `also`: values the service takes beside `value`; `unless`: parameters that take its place.
-    """
-
-    name: str
-    required: bool
-    value: str | None
-    means: str | None
-    acceptance: Acceptance
-    status: int | None
-    fact: Fact
-    also: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-
-    def takes(self, value: str | None) -> bool:
-        """Whether a value is one the service takes, as far as values are known."""
-        return self.value is None or value == self.value or value in self.also
-
-    def missing_from(self, query: Mapping[str, str]) -> bool:
-        """Whether a query lacks it, and whatever may take its place."""
-        return self.required and not any(query.get(name) for name in (self.name, *self.unless))
-
-
-@dataclass(frozen=True, slots=True)
-class HandshakeRefusal:
-    """An HTTP answer to a handshake; `body_evidence` is how well its body is known."""
-
-    name: str
-    status: int
-    code: str
-    message: str
-    body_evidence: Evidence
-    fact: Fact
-    when: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderRule:
-    """A request header the dialect has an opinion on (lower-case name)."""
-
-    name: str
-    acceptance: Acceptance
-    fact: Fact
-    required: bool = False
-    value: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """How a connection is opened."""
-
-    host: str
-    path: str
-    query: tuple[QueryRule, ...]
-    headers: tuple[HeaderRule, ...]
-    auth: tuple[str, ...]
-    auth_fact: Fact
-    refusals: Mapping[str, HandshakeRefusal]
-
-    def right_query(self, deployment: str, *, transcription: bool = False) -> tuple[tuple[str, str], ...]:
-        """The query of a right handshake, in the order of the table."""
-        kept = [rule for rule in self.query if rule.required]
-        if transcription:
-            intent = [rule for rule in self.query if rule.means == "transcription"]
-            replaced = {rule.name for rule in intent}
-            kept = [rule for rule in kept if not replaced & set(rule.unless)] + intent
-        return tuple(
-            (rule.name, rule.value or ("transcription" if rule.means == "transcription" else deployment))
-            for rule in kept
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,9 +292,24 @@ class _References:
                 self._check_shape(
                     f"/{side}/shapes/{shape.name}", shape, vocabulary.shapes.keys() | JSON_KINDS
                 )
+        self._check_opening()
         for failure in self.dialect.failures:
             if failure.event not in self.dialect.server.events:
                 self._fail(f"/failures/{failure.name}", f"unknown event {failure.event!r}")
+
+    def _check_opening(self) -> None:
+        handshake = self.dialect.handshake
+        for late in handshake.late.values():
+            self._check_error(f"/handshake/late/{late.name}", late.error)
+        needed = [(f"query/{rule.name}", "needless_query") for rule in handshake.query if rule.without]
+        needed += [
+            (f"headers/{rule.name}", "refused_header")
+            for rule in handshake.headers
+            if rule.acceptance is Acceptance.REFUSED
+        ]
+        for at, refusal in needed:
+            if refusal not in handshake.refusals and refusal not in handshake.late:
+                self._fail(f"/handshake/{at}", f"it wants a refusal {refusal!r}, and there is none")
 
     def _check_shape(self, at: str, shape: Shape, known: set[str]) -> None:
         for variant in (shape.variants or {}).values():

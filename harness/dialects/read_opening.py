@@ -6,15 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.dialects.keys import KeyRules, Outage
-from harness.dialects.model import (
-    Acceptance,
-    Evidence,
-    Fact,
-    Handshake,
-    HandshakeRefusal,
-    HeaderRule,
-    QueryRule,
-)
+from harness.dialects.model import Acceptance, Evidence, Fact
+from harness.dialects.opening import Handshake, HandshakeRefusal, HeaderRule, LateRefusal, QueryRule
 
 Raw = Mapping[str, Any]
 ReadFact = Callable[[Raw], Fact]
@@ -36,6 +29,7 @@ def read_handshake(host: str, raw: Raw, fact: ReadFact) -> Handshake:
                 fact=fact(rule),
                 also=tuple(rule.get("also", ())),
                 unless=tuple(rule.get("unless", ())),
+                without=tuple(rule.get("without", ())),
             )
             for name, rule in raw["query"].items()
         ),
@@ -62,6 +56,10 @@ def read_handshake(host: str, raw: Raw, fact: ReadFact) -> Handshake:
                 when=rule.get("when", ""),
             )
             for name, rule in raw["refusals"].items()
+        },
+        late={
+            name: LateRefusal(name, rule["error"], rule["close"], fact(rule))
+            for name, rule in raw.get("late", {}).items()
         },
     )
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
-from harness.dialects import Acceptance, Dialect
-from harness.dialects.model import HandshakeRefusal
+from harness.dialects import Acceptance, Dialect, Evidence
+from harness.dialects.opening import HandshakeRefusal, LateRefusal
 from harness.redaction import Redactor
 from harness.server.keys import EphemeralKey, Keyring
 from harness.server.opening import error_body
 from harness.service import Handshake
+from harness.service.errors import error_event
+from harness.service.ids import IdMint
 
 WRONG_QUERY = "The query parameter '{name}' has a value that is not supported."
 
@@ -33,9 +39,9 @@ class Judged:
     """A handshake as it goes into the log (redacted), and what came of it."""
 
     handshake: Handshake
-    refusal: HandshakeRefusal | None = None
+    refusal: HandshakeRefusal | LateRefusal | None = None
     body: str = ""
-    """That of the refusal."""
+    """That of the refusal, or the error event that it is."""
     ephemeral: EphemeralKey | None = None
     """The minted key it came with."""
 
@@ -44,20 +50,34 @@ def judge_handshake(dialect: Dialect, target: str, headers: Headers, keys: Keyri
     """Judges a request for a WebSocket; `target` is its path and query."""
     path, query = split_target(target)
     fields = {name.lower(): value for name, value in headers}
-    refusal, detail = _refusal(dialect, path, query, fields, keys)
-    ephemeral = None if refusal else keys.ephemeral(offered_keys(query, fields, subprotocol=True))
+    refused = _refused(dialect, path, query, fields, keys)
+    ephemeral = None if refused else keys.ephemeral(offered_keys(query, fields, subprotocol=True))
     # What is new in each request is put in afterwards, for the rest is the same with every client of a kind.
     nonce = tuple((name, fields.pop(name)) for name in _NEW_EACH_TIME if name in fields)
     made = _record if len(target) + sum(map(len, fields.values())) <= _SHORT else _record.__wrapped__
     record = made(keys.redactor, path, tuple(query.items()), tuple(fields.items()))
     record = replace(record, headers=record.headers + nonce) if nonce else record
-    if refusal is None:
+    if refused is None:
         return Judged(record, ephemeral=ephemeral)
-    body = error_body(refusal.code, refusal.message.replace("{name}", detail))
+    late = dialect.handshake.late.get(refused.name)
+    if late is not None:
+        event, known = _error(dialect, late)
+        record = replace(record, refusal=late.name, body=event, body_evidence=known)
+        return Judged(record, late, event)
+    refusal = dialect.handshake.refusals[refused.name]
+    body = error_body(refusal.code, (refused.message or refusal.message).replace("{name}", refused.detail))
     record = replace(
         record, status=refusal.status, refusal=refusal.name, body=body, body_evidence=refusal.body_evidence
     )
     return Judged(record, refusal, body)
+
+
+def _error(dialect: Dialect, late: LateRefusal) -> tuple[str, Evidence]:
+    """The error event that a refusal after the handshake is, and how well it is known."""
+    spec = dialect.errors[late.error]
+    event = error_event(spec, SimpleNamespace(value=None, expected=None), None)
+    id_ = IdMint(secrets.randbits(32), int(time.time())).mint("event")
+    return json.dumps({"type": "error", "event_id": id_, "error": event["error"]}), spec.fact.evidence
 
 
 @lru_cache(256)
@@ -100,26 +120,41 @@ def _offered(query: dict[str, str], headers: dict[str, str], *, subprotocol: boo
         yield from (name.strip().removeprefix(_KEY_PREFIX) for name in names if _KEY_PREFIX in name)
 
 
-def _refusal(
+@dataclass(frozen=True)
+class _Refused:
+    """The name of a refusal in the dialect's table, and what is put into its sentence, or in its place."""
+
+    name: str
+    detail: str = ""
+    message: str | None = None
+
+
+def _refused(
     dialect: Dialect, path: str, query: dict[str, str], headers: dict[str, str], keys: Keyring
-) -> tuple[HandshakeRefusal | None, str]:
+) -> _Refused | None:
     rules = dialect.handshake
     if path != rules.path:
-        return rules.refusals["wrong_path"], path
+        return _Refused("wrong_path", path)
     # A minted key is for browsers, which have no other way: whether Azure takes it there nobody has denied.
     ephemeral = keys.ephemeral(offered_keys(query, headers, subprotocol=True))
     if ephemeral is not None and keys.expired(ephemeral):
-        return rules.refusals["wrong_key"], ""
+        return _Refused("wrong_key")
     by_subprotocol = "subprotocol" in rules.auth
     if ephemeral is None and not keys.own(offered_keys(query, headers, subprotocol=by_subprotocol)):
-        return rules.refusals["wrong_key"], ""
+        return _Refused("wrong_key")
+    for header in rules.headers:
+        if header.refuses(headers.get(header.name)):
+            return _Refused("refused_header", header.name)
     for rule in rules.query:
         if rule.acceptance is Acceptance.REFUSED and rule.name in query:
-            return rules.refusals["wrong_key"], rule.name
+            return _Refused("wrong_key", rule.name)
         named = rule.means == "deployment" and ephemeral is not None and ephemeral.model is not None
         if rule.missing_from(query) and not named:
-            return rules.refusals["missing_query"], rule.name
+            return _Refused("missing_query", rule.name)
+        needless = rule.needless_in(query)
+        if needless is not None:
+            return _Refused("needless_query", needless)
         if rule.name in query and not rule.takes(query[rule.name]):
             # Nobody has published what the service says then; the name at least is told, and not as missing.
-            return replace(rules.refusals["missing_query"], message=WRONG_QUERY), rule.name
-    return None, ""
+            return _Refused("missing_query", rule.name, WRONG_QUERY)
+    return None

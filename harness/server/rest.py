@@ -8,7 +8,7 @@ from typing import Protocol as Typed
 
 from harness import __version__
 from harness.dialects import Dialect, Evidence
-from harness.dialects.model import HandshakeRefusal
+from harness.dialects.opening import HandshakeRefusal
 from harness.server.handshake import WRONG_QUERY, offered_keys, split_target
 from harness.server.http import Reply, Request
 from harness.server.keys import Keyring

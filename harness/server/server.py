@@ -16,6 +16,7 @@ from dataclasses import replace
 from websockets.http11 import Request
 
 from harness.dialects import Dialect
+from harness.dialects.opening import LateRefusal
 from harness.exceptions import UsageFault
 from harness.faults import FaultLine
 from harness.faults.steps import HandshakeFault
@@ -27,7 +28,7 @@ from harness.server.keys import EphemeralKey, Keyring
 from harness.server.limits import Limits
 from harness.server.opening import Opening, phrase, refusal_body
 from harness.server.rest import HEALTH_PATH, Asked, Rest, evidence_header
-from harness.server.session import Session
+from harness.server.session import PARTING_SECONDS, Session
 from harness.server.socket import CLOSING_SECONDS, Socket
 from harness.service import Service
 from harness.service.pace import AT_ONCE, Pace
@@ -225,6 +226,9 @@ class RealtimeServer:
             connection.handshake = replace(judged.handshake, fault=full)
             self._refuse(socket, connection, HandshakeFault(full, 429, (("Retry-After", "1"),)))
             return
+        if isinstance(judged.refusal, LateRefusal):
+            self._refuse_late(socket, connection, judged.refusal)
+            return
         if judged.refusal is not None:
             connection.end()
             socket.refuse(
@@ -262,6 +266,18 @@ class RealtimeServer:
         )
         connection.end()
         socket.refuse(*_refused(fault.status, body, (*fault.headers, *evidence_header(evidence))))
+
+    def _refuse_late(self, socket: Socket, connection: Connection, refusal: LateRefusal) -> None:
+        """Opens the WebSocket to refuse it there, as some services do."""
+        connection.end()
+        status = socket.accept(evidence_header(connection.handshake.body_evidence))
+        if status != 101:
+            connection.handshake = replace(connection.handshake, status=status, refusal=None)
+            return
+        socket.put(connection.handshake.body.encode())
+        socket.flush()
+        reason = f"{self.dialect.errors[refusal.error].type}.{self.dialect.errors[refusal.error].code}"
+        asyncio.get_running_loop().call_later(PARTING_SECONDS, socket.close, refusal.close, reason)
 
     def _accept(self, socket: Socket, connection: Connection, key: EphemeralKey | None) -> None:
         status = socket.accept()

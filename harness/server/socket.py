@@ -112,10 +112,12 @@ class Socket(asyncio.Protocol):
 
     # The handshake.
 
-    def accept(self) -> int:
+    def accept(self, fields: Iterable[tuple[str, str]] = ()) -> int:
         """Answers the request with what HTTP and RFC 6455 say; returns the status, 101 where it is open."""
         assert self._request is not None
         response = self.protocol.accept(self._request)
+        for name, value in fields:
+            response.headers[name] = value
         self.protocol.send_response(response)
         if self.open:
             self._out += self.protocol.data_to_send()  # it leaves with what is said first

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, MutableSequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 
 from harness.dialects import Evidence, Refusal, Unproven
 from harness.messages import Json, Side
@@ -95,6 +96,11 @@ class Handshake:
     """How well the body of that fault's refusal is known; None where the fault brought its own."""
     body: str = ""
     """What a refused one was answered with."""
+
+    @property
+    def opened(self) -> bool:
+        """Whether a session came of it; there are services that open a WebSocket only to refuse it."""
+        return self.status == HTTPStatus.SWITCHING_PROTOCOLS and self.refusal is None
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key.lower() == name), None)

@@ -109,11 +109,18 @@ def handshake_reason(dialect: Dialect, handshake: Handshake, origin: str) -> tup
             return f"{rule.name} has no place on {rules.path}", right, evidence
         if handshake.refusal == "wrong_key":
             continue
+        needless = rule.needless_in(sent)
+        if needless is not None:
+            return f"{needless} has no place beside {rule.name}={sent[rule.name]}", right, evidence
         if rule.missing_from(sent):
             return f"{rule.name} is missing", right, evidence
         if rule.name in sent and not rule.takes(sent[rule.name]):
             why = f"{rule.name} is {sent[rule.name][:_MOST_SHOWN]}, not {rule.value}"
             return why, right, evidence
+    for header in rules.headers:
+        if handshake.refusal == "refused_header" and header.refuses(handshake.header(header.name)):
+            expected = f"{right}, without the header {header.name}"
+            return f"the header {header.name}", expected, f"{header.fact.evidence}: {header.fact.source}"
     if handshake.refusal == "wrong_key":
         # Commas: a word that follows `bearer` is taken for a key, and redacted.
         expected = f"{right}, and the key that is shown at the start, as {', '.join(rules.auth)}"

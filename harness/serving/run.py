@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import http
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -109,7 +108,7 @@ class _Teller:
                 over = late <= _LATE_AT_ONCE
             if isinstance(connection.service, Tapped | Watched):
                 self._look_at(connection, connection.service, over=over)
-            elif connection.handshake.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            elif not connection.handshake.opened:
                 over = True
                 judged = judge_handshake(self._serving.dialect, connection.handshake)
                 self._tell(TurnedAway(connection.handshake, tuple(judged)))

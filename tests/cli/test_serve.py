@@ -231,6 +231,54 @@ async def test_a_refused_handshake_says_which_parameter_is_wrong(
     assert ("is missing" in caught.value.response.body.decode()) == ("missing" in why)
 
 
+async def test_what_must_not_come_with_an_intent_to_transcribe_is_named() -> None:
+    async with served("--model", "-d", "azure-2025-04-01-preview") as running:
+        with pytest.raises(InvalidStatus):
+            await running.dial(running.url + "&intent=transcription")
+        said = await running.until("evidence")
+    assert "HTTP 400, deployment has no place beside intent=transcription" in said
+    assert re.search(
+        r"^ +expected  \S+\?api-version=2025-04-01-preview&intent=transcription$", said, re.MULTILINE
+    )
+    assert "no 'deployment' beside intent=transcription" in running.said  # the finding at the end
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "shown", "finding"),
+    [
+        (
+            "?model=gpt-realtime",
+            {"OpenAI-Beta": "realtime=v1"},
+            "the error beta_api_shape_disabled and close 4000, the header openai-beta",
+            "the header 'openai-beta' must not be sent to openai-ga",
+        ),
+        (
+            "?model=gpt-realtime&intent=transcription",
+            {},
+            "the error invalid_model and close 4000, model has no place beside intent=transcription",
+            "no 'model' beside intent=transcription",
+        ),
+        (
+            "?model=gpt-realtime",
+            {"Authorization": "Bearer another"},
+            "the error invalid_api_key and close 3000, wrong key",
+            "the service refused the key with the error invalid_api_key and close 3000",
+        ),
+    ],
+)
+async def test_a_websocket_that_was_opened_to_be_refused_is_shown_as_refused(
+    query: str, headers: dict[str, str], shown: str, finding: str
+) -> None:
+    async with served("--model", "-d", "openai-ga") as running:
+        url = running.url.partition("?")[0] + query
+        given = {"Authorization": f"Bearer {KEY}", **headers}
+        async with running.dial(url, additional_headers=given) as websocket:
+            assert json.loads(await websocket.recv())["type"] == "error"
+        said = await running.until("expected")
+    assert shown in said
+    assert finding in running.said.replace("\n             ", " ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [

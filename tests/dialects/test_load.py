@@ -270,6 +270,30 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str, str]] = {
         "/server/events/mood.changed",
         "unknown shape 'nothing'",
     ),
+    "an unknown error after the handshake": (
+        lambda raw: raw["handshake"].update(
+            late={"wrong_key": {"error": "nothing", "close": 3000, **SOURCE}}
+        ),
+        "/handshake/late/wrong_key",
+        "unknown error 'nothing'",
+    ),
+    "a close that no service may send": (
+        lambda raw: raw["handshake"].update(
+            late={"wrong_key": {"error": "invalid_type", "close": 1000, **SOURCE}}
+        ),
+        "/handshake/late/wrong_key/close",
+        "1000 is less than the minimum of 3000",
+    ),
+    "a parameter that must not come beside another, and no refusal for it": (
+        lambda raw: raw["handshake"]["query"].update(intent={"without": ["model"], **SOURCE}),
+        "/handshake/query/intent",
+        "it wants a refusal 'needless_query', and there is none",
+    ),
+    "a header that is refused, and no refusal for it": (
+        lambda raw: raw["handshake"].update(headers={"x": {"acceptance": "refused", **SOURCE}}),
+        "/handshake/headers/x",
+        "it wants a refusal 'refused_header', and there is none",
+    ),
     "an unknown variant": (
         lambda raw: raw["client"]["shapes"].update(item={"by": "type", "variants": {"x": "nothing"}}),
         "/client/shapes/item/variants",

@@ -14,7 +14,7 @@ from harness.playback import Playback
 from harness.server import Opening, RealtimeServer
 from harness.service import Service
 from tests.cases import cassette
-from tests.server.raw import Answer, Peer, deserted, minting, opening, peer
+from tests.server.raw import CLOSE, Answer, Peer, deserted, frame, minting, newest, opening, peer
 from tests.server.serving import KEY
 from tests.talk import NOW
 
@@ -148,7 +148,28 @@ async def session_with(
         yield one, created["session"]
 
 
-async def status_of(server: RealtimeServer, said: bytes) -> int:
+async def refusal_of(server: RealtimeServer, said: bytes) -> str | None:
+    """The name of the refusal of a request, which the client saw as the dialect's table has it."""
     async with peer(server) as one:
         await one.say(said)
-        return (await one.answer()).status
+        answer = await one.answer()
+        name = newest(server).handshake.refusal
+        rules = server.dialect.handshake
+        late = rules.late.get(name or "")
+        if late is not None:
+            spec = server.dialect.errors[late.error]
+            error = (await one.frame()).event["error"]
+            assert (answer.status, error["code"], error["message"]) == (101, spec.code, spec.message)
+            assert answer.headers["x-harness-evidence"] == spec.fact.evidence
+            heard = await one.frame()
+            assert (heard.code, heard.payload[2:].decode()) == (late.close, f"{spec.type}.{spec.code}")
+            await one.say(frame(heard.payload, CLOSE))
+            await one.ended()
+        elif name is not None:
+            known = rules.refusals[name]
+            assert answer.status == known.status
+            assert answer.headers["x-harness-evidence"] == known.body_evidence
+            sentence, _, rest = known.message.partition("{name}")
+            assert answer.json["error"]["message"].startswith(sentence)
+            assert answer.json["error"]["message"].endswith(rest)
+        return name

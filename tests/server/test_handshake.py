@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from harness.dialects import bundled_dialect
 from harness.server.handshake import judge_handshake
@@ -183,6 +183,82 @@ async def test_a_missing_or_wrong_parameter_is_400_and_named(dialect: str, query
 async def test_an_api_version_left_on_the_ga_path_is_401() -> None:
     target = TARGET[GA] + "&api-version=2024-10-01-preview"
     assert (await refused(GA, target)).response.status_code == 401
+
+
+def transcription(deployment: str) -> str:
+    return f"/openai/realtime?api-version=2025-04-01-preview&intent=transcription{deployment}"
+
+
+@pytest.mark.parametrize("intent", ["transcription", "conversation"])
+async def test_a_deployment_beside_the_intent_to_transcribe_is_400_and_named(intent: str) -> None:
+    target = transcription("&deployment=gpt-4o-transcribe").replace("transcription", intent, 1)
+    name = "azure-2025-04-01-preview"
+    if intent == "transcription":
+        response = (await refused(name, target)).response
+        assert response.status_code == 400
+        assert "'deployment'" in json.loads(response.body or b"")["error"]["message"]
+        return
+    judged = judge_handshake(bundled_dialect(name), target, [("api-key", KEY)], Keyring(KEY))
+    assert judged.refusal is None
+
+
+LATE = {
+    "wrong_key": ("?model=gpt-realtime", {"Authorization": "Bearer another"}, 3000, "invalid_api_key"),
+    "missing_query": ("", {}, 4000, "missing_model"),
+    "needless_query": ("?model=gpt-realtime&intent=transcription", {}, 4000, "invalid_model"),
+    "refused_header": (
+        "?model=gpt-realtime",
+        {"OpenAI-Beta": "realtime=v1"},
+        4000,
+        "beta_api_shape_disabled",
+    ),
+}
+"""OpenAI opens the WebSocket and refuses it there: the name in the table, and what brings it about."""
+
+
+@pytest.mark.parametrize("name", LATE)
+async def test_a_service_that_opens_every_websocket_refuses_by_an_error_and_a_close(name: str) -> None:
+    query, headers, close, code = LATE[name]
+    async with serving("openai-ga") as server:
+        target = f"/v1/realtime{query}"
+        given = {"Authorization": f"Bearer {KEY}", **headers}
+        async with dial(server, target, additional_headers=given, subprotocols=["realtime"]) as websocket:
+            assert websocket.subprotocol == "realtime"
+            error = await hear(websocket)
+            assert error["type"] == "error"
+            assert error["error"]["code"] == code
+            assert error["event_id"].startswith("event_")
+            with pytest.raises(ConnectionClosedError) as ended:
+                await websocket.recv()
+            assert ended.value.rcvd is not None
+            assert ended.value.rcvd.code == close
+            assert ended.value.rcvd.reason == f"invalid_request_error.{code}"
+        (connection,) = server.connections
+        assert connection.handshake.refusal == name
+        assert not connection.handshake.opened
+        assert connection.over
+        assert connection.service is None
+        assert server.sessions == 0
+
+
+async def test_what_a_client_says_to_a_websocket_opened_for_its_refusal_is_heard_by_nobody() -> None:
+    async with serving("openai-ga") as server:
+        refused = {"Authorization": "Bearer another"}
+        async with dial(server, "/v1/realtime?model=gpt-realtime", additional_headers=refused) as websocket:
+            for _ in range(20):
+                await websocket.send('{"type": "response.create"}')
+            assert (await hear(websocket))["error"]["code"] == "invalid_api_key"
+            with pytest.raises(ConnectionClosedError):
+                await websocket.recv()
+        assert [one.service for one in server.connections] == [None]
+
+
+def test_a_header_is_refused_for_its_value() -> None:
+    found = bundled_dialect("openai-ga")
+    for value, name in (("realtime=v1", "refused_header"), ("assistants=v2", None)):
+        headers = [("Authorization", f"Bearer {KEY}"), ("OpenAI-Beta", value)]
+        judged = judge_handshake(found, "/v1/realtime?model=gpt-realtime", headers, Keyring(KEY))
+        assert judged.handshake.refusal == name
 
 
 async def test_a_server_that_refused_goes_on_serving() -> None:
