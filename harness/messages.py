@@ -27,6 +27,9 @@ around it. The rest is room for clients that send more, of whom nobody has publi
 MAX_DEPTH = 64
 """Levels of nesting; real events have at most ten (tools with parameter schemas)."""
 
+TOO_DEEP = "JSON nested deeper"
+"""How the problem of a frame begins that nests too deep."""
+
 
 class Side(StrEnum):
     """Who sent a message."""
@@ -44,7 +47,7 @@ def parse_event(frame: str | bytes, levels: int = MAX_DEPTH) -> Json:
     try:
         value = read_json(frame)
     except RecursionError:
-        raise MessageFault(f"JSON nested deeper than {levels} levels") from None
+        raise MessageFault(f"{TOO_DEEP} than {levels} levels") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise MessageFault(f"not JSON: {error}") from None
     return check_event(value, frame, levels)
@@ -55,7 +58,7 @@ def check_event(value: Any, text: str | bytes, levels: int = MAX_DEPTH) -> Json:
     if not isinstance(value, dict):
         raise MessageFault(f"a JSON {json_type(value)}, expected an object")
     if text_too_deep(text, value, levels):
-        raise MessageFault(f"JSON nested deeper than {levels} levels")
+        raise MessageFault(f"{TOO_DEEP} than {levels} levels")
     if not isinstance(value.get("type"), str):
         raise MessageFault("an object without a string 'type'", value.get("event_id"))
     return value

@@ -8,8 +8,20 @@ from itertools import islice
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, NotProven, check
 from harness.dialects import Acceptance, Dialect, Evidence
+from harness.dialects.model import DEPLOYMENT
 from harness.findings import Basis, Finding, Severity
-from harness.service import Handshake
+from harness.service import KEY_SUBPROTOCOL, Handshake
+
+_EXAMPLES = {"deployment": f"{DEPLOYMENT}, or whatever the deployment is called"}
+"""What stands for a value that is the client's own, by what it means."""
+
+_KEY_NAMES = {
+    "api-key-header": "the api-key header",
+    "api-key-query": "api-key in the query",
+    "bearer": "Authorization (Bearer)",
+    "subprotocol": "a subprotocol (openai-insecure-api-key)",
+}
+"""Where a key is looked for, in words that a redactor does not take for one."""
 
 Rule = Callable[[Dialect, Handshake], Iterator[Finding]]
 
@@ -72,8 +84,9 @@ def _query_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]
         elif (needless := rule.needless_in(sent)) is not None:
             expected = f"no {needless!r} beside {rule.name}={sent[rule.name]}"
             actual = sent[needless]
-        elif rule.missing_from(sent):
-            expected, actual = f"{rule.name}={rule.value or rule.means}", "missing"
+        elif rule.missing_from(sent) and not handshake.opened:  # a minted key may stand for it
+            wanted = rule.value or _EXAMPLES.get(rule.means or "", rule.means)
+            expected, actual = f"{rule.name}={wanted}", "missing"
         elif rule.name in sent and not rule.takes(sent[rule.name]):
             expected, actual = f"{rule.name}={rule.value}", sent.get(rule.name, "missing")
         else:
@@ -98,24 +111,28 @@ def _auth_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:
     )
     if handshake.refusal != "wrong_key" or refused_query:
         return
-    offered = [name for name in ("api-key", "authorization") if handshake.header(name) is not None]
-    offered += ["the query"] if "api-key" in dict(handshake.query) else []
+    places = " or ".join(_KEY_NAMES[way] for way in dialect.handshake.auth)
+    offered = _offered_in(handshake)
+    which = "a minted key that is over" if handshake.expired_key else "another key"
     yield Finding(
         code="handshake.auth",
         severity=Severity.FAIL,
-        path="handshake.headers",
+        path=offered[0] if offered else "handshake.headers",
         message=f"the service refused the key with {dialect.handshake.shown('wrong_key', handshake.status)}",
-        expected="the key it was given, as " + ", ".join(dialect.handshake.auth),
-        actual=f"another key in {', '.join(offered)}" if offered else "no key",
+        expected=f"the key it was given, in {places}",
+        actual=f"{which} in {', '.join(offered)}" if offered else "no key",
         basis=basis_of(dialect.handshake.auth_fact),
-        mend=f"send the key in {_key_places(dialect)}",
+        mend="mint another: they last for a while only" if handshake.expired_key else f"send it in {places}",
     )
 
 
-def _key_places(dialect: Dialect) -> str:
-    """Where a key is looked for, in words that a redactor does not take for one."""
-    header = "the api-key header, or in " if "api-key-header" in dialect.handshake.auth else ""
-    return f"{header}Authorization, after the word Bearer"
+def _offered_in(handshake: Handshake) -> list[str]:
+    """The places in which keys came."""
+    named = [name for name in ("api-key", "authorization") if handshake.header(name) is not None]
+    places = [f"handshake.headers.{name}" for name in named]
+    places += ["handshake.query.api-key"] if "api-key" in dict(handshake.query) else []
+    by_subprotocol = any(name.startswith(KEY_SUBPROTOCOL) for name in handshake.subprotocols)
+    return places + (["handshake.subprotocols"] if by_subprotocol else [])
 
 
 def _header_findings(dialect: Dialect, handshake: Handshake) -> Iterator[Finding]:

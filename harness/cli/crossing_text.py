@@ -131,7 +131,7 @@ def _wanted(_: Json, entry: Entry) -> str:
 
 def _leaves(value: Json, at: str) -> Iterator[str]:
     for key, inner in value.items():
-        if key == "tools" and isinstance(inner, list):
+        if key == "tools" and isinstance(inner, list) and inner:
             yield _tools(value)
         elif isinstance(inner, dict) and inner:
             yield from _leaves(inner, f"{at}{key}.")
@@ -199,6 +199,7 @@ _TELLERS: dict[str, Callable[[Json, Entry], str]] = {
     "conversation.item.retrieved": _item,
     "conversation.item.truncate": _cut,
     "conversation.item.truncated": _cut,
+    "conversation.item.retrieve": lambda event, _: shown(event["item_id"]),
     "conversation.item.delete": lambda event, _: shown(event["item_id"]),
     "conversation.item.deleted": lambda event, _: shown(event["item_id"]),
     "conversation.item.input_audio_transcription.completed": _field("transcript"),

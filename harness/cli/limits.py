@@ -10,6 +10,8 @@ from harness.server import Limits
 
 _NAMES = {"message": "message_bytes", "nesting": "nesting", "sessions": "sessions", "audio": "audio_seconds"}
 _UNITS = {"": 1, "KB": 1000, "KIB": 1024, "MB": 1000**2, "MIB": 1024**2}
+_BYTES = (("MiB", 1024**2), ("KiB", 1024))
+_USUAL = Limits()
 _SIZE = re.compile(r"([0-9]{1,9})\s*([A-Za-z]*)")
 _SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)s")
 _COUNT = re.compile(r"[0-9]{1,9}")
@@ -24,6 +26,23 @@ def read_limits(texts: Iterable[str]) -> Limits:
             raise UsageFault(f"{text!r} is no limit", known=tuple(_NAMES), hint="write NAME=VALUE")
         given[_NAMES[name]] = _value(name, value)
     return Limits(**given)  # type: ignore[arg-type]  # whole numbers where they must be: see _value
+
+
+def limit_texts(limits: Limits) -> list[str]:
+    """As they are written, those that were asked for."""
+    texts = []
+    for name, field in _NAMES.items():
+        value = getattr(limits, field)
+        if value != getattr(_USUAL, field):
+            texts.append(f"{name}={_written(name, value)}")
+    return texts
+
+
+def _written(name: str, value: float) -> str:
+    if name == "audio":
+        return f"{value:g}s"
+    unit, bytes_ = next(((unit, one) for unit, one in _BYTES if value % one == 0), ("", 1))
+    return f"{int(value) // bytes_}{unit}" if name == "message" else str(value)
 
 
 def _value(name: str, value: str) -> float:

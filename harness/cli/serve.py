@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import signal
+import tempfile
 from collections.abc import Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -29,7 +30,7 @@ from harness.faults import Fault, checked_fault
 from harness.model_script import ModelScript, load_model_script, read_speed, stock_script
 from harness.redaction import Redactor
 from harness.runner import NO_FAULT
-from harness.server import Certificate, RealtimeServer, made_certificate
+from harness.server import Certificate, RealtimeServer, certified_names, made_certificate
 from harness.service.pace import Pace
 from harness.serving import Happening, Serving, Tally, calm_collector, check_log, serve
 
@@ -42,8 +43,8 @@ _LEAST_KEY = 8
 def run(options: argparse.Namespace) -> int:
     """Serves until Ctrl-C or SIGTERM, which is how it is meant to end."""
     serving = serving_of(options)
-    if options.findings is not None and options.findings.exists() and not options.force:
-        raise UsageFault(f"{options.findings} exists", hint="--force replaces it, --findings names another")
+    if options.findings is not None:
+        check_findings(options.findings, replace=options.force)
     calm_collector()
     before = signal.getsignal(signal.SIGINT)
     try:
@@ -62,9 +63,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def check_findings(path: Path, *, replace: bool) -> None:
+    """Raises UsageFault where findings could not be written, before anybody talks."""
+    if path.is_dir():
+        raise UsageFault(f"{path} is a folder", hint="--findings names a file, such as findings.json")
+    if path.exists() and not replace:
+        raise UsageFault(f"{path} exists", hint="--force replaces it, --findings names another")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".findings-"):
+            pass
+    except OSError as error:
+        raise UsageFault(f"{path} cannot be written: {error.strerror or error}") from None
+
+
 def _certificate(options: argparse.Namespace) -> AbstractContextManager[Certificate | None]:
     if options.tls:
-        return made_certificate(hosts=(options.host,), ca_file=options.ca_file)
+        return made_certificate(hosts=certified_names(options.host), ca_file=options.ca_file)
     if options.ca_file is not None:
         raise UsageFault("--ca-file says where the certificate of --tls goes", hint="add --tls")
     return nullcontext()
@@ -80,6 +95,8 @@ async def _interruptible(work: Coroutine[Any, Any, None]) -> None:
             loop.call_soon_threadsafe(task.cancel)
 
     signal.signal(signal.SIGINT, end)
+    if hasattr(signal, "SIGHUP"):  # the terminal is closed: what was found still goes into its file
+        signal.signal(signal.SIGHUP, end)
     await work
 
 
@@ -127,7 +144,8 @@ def serving_of(options: argparse.Namespace) -> Serving:
     key = secrets.token_hex(16) if given is None else given
     if len(key) < _LEAST_KEY or not key.isascii() or not key.isprintable() or " " in key:
         raise UsageFault(
-            "that is no key to serve with", hint=f"give at least {_LEAST_KEY} ASCII characters, no spaces"
+            f"{'--key' if options.key is not None else KEY_VARIABLE} is no key to serve with",
+            hint=f"give at least {_LEAST_KEY} ASCII characters, no spaces",
         )
     cassettes = tuple(map(_cassette, options.cassettes))
     dialect = _dialect(options.dialect, cassettes)

@@ -102,11 +102,17 @@ def _often(one: Counted) -> str:
     return f"({one.times} times{on}, first {where})"
 
 
+def _times(times: int) -> str:
+    return f"({times} times)" if times > 1 else ""
+
+
 def _beside(tally: Tally) -> Iterator[tuple[str, str]]:
     """What is no client's."""
     if tally.never_struck:
         yield "never struck", ", ".join(tally.never_struck)
-    if tally.no_websocket:
-        yield "turned away", f"{count(tally.no_websocket, 'request')}, by a fault or for want of a WebSocket"
+    for why, times in tally.turned_away.most_common():
+        yield "turned away", f"{shown(why, 400)} {_times(times)}".rstrip()
+    for asked, times in tally.pages_refused.most_common():
+        yield "refused", f"{shown(asked, 400)} {_times(times)}".rstrip()
     if tally.failures:
         yield "the harness failed", f"{count(tally.failures, 'time')} before a connection was open"

@@ -11,21 +11,26 @@ from harness.redaction import Redactor
 from harness.serving import Client, Counted, Kind, Serving, Tally
 
 
-def tally_json(tally: Tally, serving: Serving) -> list[Json]:
-    """What `serve` found, one object for each implementation; the key of the server is in none."""
+def tally_json(tally: Tally, serving: Serving) -> Json:
+    """What `serve` found of each implementation, and what came to nothing; the server's key is in none."""
     faults = {"faults": "; ".join(map(str, serving.faults))} if serving.faults else {}
     redactor = Redactor((serving.key,))
-    return [
-        _client_json(client, {"dialect": serving.dialect.name, **faults}, redactor)
-        for client in tally.clients.values()
-    ]
+    beside = {"turned_away": tally.turned_away, "refused_requests": tally.pages_refused}
+    return {
+        "dialect": serving.dialect.name,
+        **faults,
+        "clients": [_client_json(client, redactor) for client in tally.clients.values()],
+        **{
+            name: [{"what": redactor.value(what), "times": times} for what, times in counted.most_common()]
+            for name, counted in beside.items()
+        },
+    }
 
 
-def _client_json(client: Client, served: dict[str, str], redactor: Redactor) -> Json:
+def _client_json(client: Client, redactor: Redactor) -> Json:
     found = client.of(*Kind)
     return {
         "client": redactor.value(client.name),
-        **served,
         "connections": client.connections,
         "refused_handshakes": client.refused,
         "client_events": client.sent,

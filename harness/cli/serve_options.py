@@ -69,7 +69,8 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--limit",
         action="append",
         metavar="NAME=VALUE",
-        help="message=1MiB, nesting=32, sessions=50, audio=60s; may be repeated",
+        help="such as message=1MiB (default: 32MiB), nesting=32 (64), sessions=50, audio=60s (as many and as "
+        "much as comes); may be repeated",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.set_defaults(module="serve", read_no_more=0)

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from harness.cli.finding_text import Line
+from harness.cli.limits import limit_texts
 from harness.cli.sdk_lines import Pasted, Place, pasted
 from harness.serving import Serving
 
 _REACHABLE = "listening on {host}: others reach this port, and whoever has the key is served"
+
+_CERTIFIED = "the certificate is for this machine's own names and addresses, as far as it knows them"
 
 KEY_VARIABLE = "REALTIME_HARNESS_KEY"
 
@@ -27,6 +30,8 @@ def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool
     yield []
     if not _of_this_machine(serving.host):
         yield [("  warning    ", "bold red"), (_REACHABLE.format(host=serving.host), "bold red")]
+        if serving.ca_file is not None:
+            yield _labelled("", _CERTIFIED)
     for label, text in _asked(serving):
         yield _labelled(label, text)
     yield _labelled("url", f"{place.socket}{dialect.handshake.path}?{urlencode(serving.query)}")
@@ -68,6 +73,9 @@ def _asked(serving: Serving) -> Iterator[tuple[str, str]]:
         yield "pace", ", ".join(words)
     for number, fault in enumerate(serving.faults):
         yield "" if number else "faults", str(fault)
+    limits = limit_texts(serving.limits)
+    if limits:
+        yield "limits", ", ".join(limits)
 
 
 def _labelled(label: str, text: str) -> Line:

@@ -119,8 +119,7 @@ class Story:
                 self._flush(number)
 
     def _opened(self, opened: Opened) -> None:
-        query = " ".join(f"{name}={value}" for name, value in opened.handshake.query)
-        asked = f"{opened.handshake.path} {query}"
+        asked = f"{opened.handshake.path} {_query(opened.handshake)}"
         line: Line = [*_margin(opened.number, 0.0), ("open  ", "bold green"), (shown(asked), "")]
         if opened.handshake.fault:
             line.append(_fault(opened.handshake.fault))
@@ -133,11 +132,11 @@ class Story:
         if handshake.refusal is not None:
             why, expected, evidence = handshake_reason(self._dialect, handshake, self.origin)
         else:
-            why = "a fault" if handshake.fault else "no request for a WebSocket"
+            why = handshake.limit or ("a fault" if handshake.fault else "no request for a WebSocket")
         line: Line = [("    ", ""), ("handshake refused  ", "bold red")]
         seen = self._dialect.handshake.shown(handshake.refusal or "", handshake.status)
         line.append((f"{seen}, {why}: {shown(handshake.path)}", ""))
-        line.append((f" {shown(dict(handshake.query))}" if handshake.query else "", "dim"))
+        line.append((f" {_query(handshake)}" if handshake.query else "", "dim"))
         if handshake.fault:
             line.append(_fault(handshake.fault))
         self._put(line)
@@ -145,7 +144,7 @@ class Story:
             self._put([(f"{_INDENT}expected  ", "bold"), (expected, "")])
         if evidence is not None:
             self._put([(f"{_INDENT}evidence  ", "bold"), (evidence, "dim")])
-        if handshake.fault and handshake.refusal is None and handshake.body:
+        if (handshake.fault or handshake.limit) and handshake.refusal is None and handshake.body:
             guessed = f"  ({handshake.body_evidence})" if handshake.body_evidence else ""
             self._put([(f"{_INDENT}body      ", "bold"), (f"{shown(handshake.body)}{guessed}", "")])
 
@@ -205,6 +204,10 @@ class Story:
             yield from _judged_lines(crossed.judged)
         if crossed.note is not None:
             yield [(f"{_INDENT}note      ", "bold yellow"), (crossed.note, "")]
+
+
+def _query(handshake: Handshake) -> str:
+    return shown(" ".join(f"{name}={value}" for name, value in handshake.query))
 
 
 def _margin(number: int, t: float) -> Line:

@@ -11,6 +11,10 @@ Python from 3.13 on.
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import re
+import socket
 import ssl
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -31,6 +35,9 @@ _VALID = timedelta(days=365)
 _SKEW = timedelta(days=1)
 """A client's clock may be slow, such as in a container."""
 
+_NAME = re.compile(r"[0-9A-Za-z.:-]+")
+"""A name that a certificate can be made for: RFC 1123 has no underscores, and a scope is no address."""
+
 _HEAD = "# realtime-harness: the authority"
 """How a file of ours begins: what stands outside the markers of PEM, readers leave out."""
 
@@ -45,6 +52,28 @@ class Certificate:
     """The authority's certificate as PEM, by its absolute path."""
 
 
+def certified_names(host: str) -> tuple[str, ...]:
+    """What clients may call a server that listens on `host`; on all addresses, the names of the machine."""
+    try:
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    return _own_names() if everywhere else (host,)
+
+
+def _own_names() -> tuple[str, ...]:
+    """The machine's name and its addresses, as far as it knows them without asking others."""
+    names = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        names += [str(found[4][0]) for found in socket.getaddrinfo(names[0], None)]
+    for family, anywhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        # RFC 5737 and RFC 3849: addresses of nobody. To connect by UDP sends nothing, and chooses ours.
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+            one.connect((anywhere, 9))
+            names.append(str(one.getsockname()[0]))
+    return tuple(dict.fromkeys(name for name in names if _NAME.fullmatch(name)))
+
+
 @contextmanager
 def made_certificate(hosts: Iterable[str] = (), ca_file: Path | None = None) -> Iterator[Certificate]:
     """A certificate for `NAMES` and `hosts`. Its authority is in a folder that is removed at the end.
@@ -57,7 +86,7 @@ def made_certificate(hosts: Iterable[str] = (), ca_file: Path | None = None) -> 
         _check_replaceable(ca_file)
     with tempfile.TemporaryDirectory(prefix="realtime-harness-") as name:
         folder = Path(name)
-        authority, context = _made((*NAMES, *hosts), folder)
+        authority, context = _made(tuple(dict.fromkeys((*NAMES, *hosts))), folder)
         path = (ca_file or folder / "ca.pem").absolute()
         now = datetime.now(UTC).isoformat(timespec="seconds")
         write_whole(path, (f"{_HEAD} of one certificate, made {now}; its key is gone", authority.rstrip()))

@@ -193,5 +193,10 @@ def _of_tls(error: OSError) -> str:
         return (
             "it does not trust the certificate: give it the CA file, by SSL_CERT_FILE or NODE_EXTRA_CA_CERTS"
         )
-    reason = getattr(error, "reason", None) or type(error).__name__
+    reason = getattr(error, "reason", None)
+    if reason is None:  # it said nothing: so do Node and Python's own libraries
+        return (
+            "it broke off the TLS handshake. Most do that where they do not trust the certificate: "
+            "give it the CA file, by SSL_CERT_FILE or NODE_EXTRA_CA_CERTS"
+        )
     return f"its TLS handshake failed: {reason}"

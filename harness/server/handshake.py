@@ -16,14 +16,11 @@ from harness.dialects.opening import HandshakeRefusal, LateRefusal
 from harness.redaction import Redactor
 from harness.server.keys import EphemeralKey, Keyring
 from harness.server.opening import error_body
-from harness.service import Handshake
+from harness.service import KEY_SUBPROTOCOL, Handshake
 from harness.service.errors import error_event
 from harness.service.ids import IdMint
 
 WRONG_QUERY = "The query parameter '{name}' has a value that is not supported."
-
-_KEY_PREFIX = "openai-insecure-api-key."
-"""What a key is called as a subprotocol, by the openai package for browsers."""
 
 _NEW_EACH_TIME = ("sec-websocket-key",)
 """A number that a client draws, and no secret (RFC 6455 1.3)."""
@@ -59,6 +56,7 @@ def judge_handshake(dialect: Dialect, target: str, headers: Headers, keys: Keyri
     record = replace(record, headers=record.headers + nonce) if nonce else record
     if refused is None:
         return Judged(record, ephemeral=ephemeral)
+    record = replace(record, expired_key=True) if refused.expired else record
     late = dialect.handshake.late.get(refused.name)
     if late is not None:
         event, known = _error(dialect, late)
@@ -117,7 +115,7 @@ def _offered(query: dict[str, str], headers: dict[str, str], *, subprotocol: boo
         yield bearer[7:].strip()
     if subprotocol:
         names = headers.get("sec-websocket-protocol", "").split(",")
-        yield from (name.strip().removeprefix(_KEY_PREFIX) for name in names if _KEY_PREFIX in name)
+        yield from (name.strip().removeprefix(KEY_SUBPROTOCOL) for name in names if KEY_SUBPROTOCOL in name)
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,7 @@ class _Refused:
     name: str
     detail: str = ""
     message: str | None = None
+    expired: bool = False
 
 
 def _refused(
@@ -138,7 +137,7 @@ def _refused(
     # A minted key is for browsers, which have no other way: whether Azure takes it there nobody has denied.
     ephemeral = keys.ephemeral(offered_keys(query, headers, subprotocol=True))
     if ephemeral is not None and keys.expired(ephemeral):
-        return _Refused("wrong_key")
+        return _Refused("wrong_key", expired=True)
     by_subprotocol = "subprotocol" in rules.auth
     if ephemeral is None and not keys.own(offered_keys(query, headers, subprotocol=by_subprotocol)):
         return _Refused("wrong_key")

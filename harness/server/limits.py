@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from harness.exceptions import UsageFault
 from harness.messages import MAX_DEPTH, MAX_FRAME
 
+OF_THIS_SERVER = "a limit of this server"
+"""How it is told that no service has set it."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -37,6 +40,6 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise UsageFault(
-                    f"a limit of {value:g} for {name.replace('_', ' ')}",
-                    hint=f"give a number from {least:g} {'on' if most == math.inf else f'to {most:g}'}",
+                    f"a limit of {value} for {name.replace('_', ' ')}",
+                    hint=f"give a number from {least} {'on' if most == math.inf else f'to {most}'}",
                 )

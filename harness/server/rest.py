@@ -62,12 +62,14 @@ class Rest:
         path, query = split_target(request.target)
         rules = dialect.keys
         refusals = dialect.handshake.refusals
-        if path == HEALTH_PATH and request.method == "HEAD":
-            return self._noted(request, Reply(*self.health()))
+        if path == HEALTH_PATH and request.method in ("GET", "HEAD"):
+            return Reply(*self.health())  # noted by nobody: who watches it asks all the time
         if path in (HEALTH_PATH, dialect.handshake.path) or (rules is not None and path == rules.path):
             allowed = "POST" if rules is not None and path == rules.path else "GET"
             if request.method != allowed:
                 return self._wrong_method(request, allowed)
+            if path == dialect.handshake.path:
+                return self._no_handshake(request)
         if rules is None or path != rules.path:
             return self._refused(request, refusals["wrong_path"])
         fields = dict(request.headers)
@@ -106,6 +108,13 @@ class Rest:
         fields = (_JSON, *evidence_header(minted.evidence))
         reply = Reply(minted.status, phrase(minted.status), fields, body)
         return self._noted(request, reply, minted.problem, minted.evidence)
+
+    def _no_handshake(self, request: Request) -> Reply:
+        """A GET of the path where WebSockets are opened, and no handshake (RFC 9110 15.5.22)."""
+        fields = (_JSON, ("Upgrade", "websocket"), *evidence_header(Evidence.ASSUMED))
+        body = error_body("426", "Upgrade Required").encode()
+        problem = "no request for a WebSocket, which this path is for"
+        return self._noted(request, Reply(426, phrase(426), fields, body), problem, Evidence.ASSUMED)
 
     def _wrong_method(self, request: Request, allowed: str) -> Reply:
         problem = f"the method {request.method} where only {allowed} is served"

@@ -25,7 +25,7 @@ from harness.server.connection import Connection
 from harness.server.door import Door
 from harness.server.handshake import judge_handshake
 from harness.server.keys import EphemeralKey, Keyring
-from harness.server.limits import Limits
+from harness.server.limits import OF_THIS_SERVER, Limits
 from harness.server.opening import Opening, phrase, refusal_body
 from harness.server.rest import HEALTH_PATH, Asked, Rest, evidence_header
 from harness.server.session import PARTING_SECONDS, Session
@@ -81,6 +81,8 @@ class RealtimeServer:
         self.strangers: deque[str] = deque(maxlen=_KEPT)
         """Why connections ended that never became a request."""
         self._new_service = new_service
+        if not host:
+            raise UsageFault("no address to listen on", hint=f"{LOOPBACK}, or 0.0.0.0 for everybody")
         self._host = host
         self._asked_port = port
         self._server: asyncio.Server | None = None
@@ -118,10 +120,9 @@ class RealtimeServer:
                 lambda: Door(self), self._host, self._asked_port, backlog=_BACKLOG
             )
         except (OSError, OverflowError) as error:
-            raise UsageFault(
-                f"port {self._asked_port} of {self._host} cannot be had: {error}",
-                hint="name another one, or none",
-            ) from None
+            where = f"port {self._asked_port} of {self._host}" if self._asked_port else self._host
+            other = "port, or none" if self._asked_port else f"address, such as {LOOPBACK}"
+            raise UsageFault(f"{where} cannot be had: {error}", hint=f"name another {other}") from None
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -211,8 +212,11 @@ class RealtimeServer:
 
     def _asked_for_websocket(self, socket: Socket, request: Request) -> None:
         headers = list(request.headers.raw_items())
-        if request.path.partition("?")[0] == HEALTH_PATH:
-            socket.refuse(*self._rest.health())
+        upgrade = request.headers.get_all("Upgrade")
+        if not upgrade or request.path.partition("?")[0] == HEALTH_PATH:  # no handshake: a page is asked for
+            fields = tuple((name.lower(), value) for name, value in headers)
+            reply = self._rest.answer(http.Request("GET", request.path, fields))
+            socket.refuse(reply.status, reply.phrase, reply.headers, reply.body)
             return
         judged = judge_handshake(self.dialect, request.path, headers, self.keys)
         connection = Connection(judged.handshake)
@@ -222,8 +226,8 @@ class RealtimeServer:
             and self.limits.sessions is not None
             and self.sessions + len(self._delayed) >= self.limits.sessions
         ):
-            full = f"sessions={self.limits.sessions}, a limit of this server"
-            connection.handshake = replace(judged.handshake, fault=full)
+            full = f"sessions={self.limits.sessions}, {OF_THIS_SERVER}"
+            connection.handshake = replace(judged.handshake, limit=full)
             self._refuse(socket, connection, HandshakeFault(full, 429, (("Retry-After", "1"),)))
             return
         if isinstance(judged.refusal, LateRefusal):

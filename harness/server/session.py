@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from harness.faults.values import NO_CODE
 from harness.server.connection import Connection
-from harness.server.limits import Limits
+from harness.server.limits import OF_THIS_SERVER, Limits
 from harness.server.socket import Socket
 from harness.service import Ending, Outgoing, Service
 from harness.service.pace import Pace
@@ -118,7 +118,7 @@ class Session:
         service.receive(message)
         most = self._limits.audio_seconds
         if most is not None and service.input.clock_ms > most * 1000 and not self._parting:
-            service.end(1008, f"more than {most:g} s of audio in one session, a limit of this server")
+            service.end(1008, f"more than {most:g} s of audio in one session, {OF_THIS_SERVER}")
 
     def _listen(self) -> None:
         """Reads on, or lets a client wait that has sent too much for now."""
@@ -295,9 +295,9 @@ class Session:
         """What becomes of a message that is too large; websockets 13 says its size in a sentence only."""
         size, most = getattr(broken, "size", None), self._limits.message_bytes
         if size is None:
-            return f"a message larger than the {most} bytes that are taken: {broken}"
+            return f"a message larger than the {most} bytes that are taken, {OF_THIS_SERVER}: {broken}"
         whole = size + (getattr(broken, "current_size", None) or 0)
-        return f"a message of {whole} bytes, more than the {most} that are taken"
+        return f"a message of {whole} bytes, more than the {most} that are taken, {OF_THIS_SERVER}"
 
     def _wall(self) -> float:
         return time.monotonic() - self._began

@@ -47,6 +47,8 @@ class Entry:
     unproven: tuple[Unproven, ...] = ()
     refused_by_state: str | None = None
     """The catalogue name of a refusal that comes from the session's state."""
+    problem: str | None = None
+    """Why a frame is no event."""
     connection: int = 1
     """Which connection of its case it crossed."""
 
@@ -79,6 +81,10 @@ class Ending:
     pause: float = 0.0
 
 
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+"""What a key is called as a subprotocol, by the openai package for browsers."""
+
+
 @dataclass(frozen=True)
 class Handshake:
     """The request a client opened with, redacted, and the HTTP status it got."""
@@ -92,6 +98,10 @@ class Handshake:
     """The name of the dialect's handshake refusal, where one was given."""
     fault: str | None = None
     """The fault that delayed or refused it."""
+    limit: str | None = None
+    """The limit of this server, and no service's, that refused it."""
+    expired_key: bool = False
+    """It came with a minted key that was good once."""
     body_evidence: Evidence | None = None
     """How well the body of that fault's refusal is known; None where the fault brought its own."""
     body: str = ""

@@ -149,7 +149,7 @@ class Service(Sender):
         except MessageFault as fault:
             shown = frame if isinstance(frame, str) else f"{len(frame)} bytes: {frame[:MAX_SHOWN].hex(' ')}"
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
-            self.log(Side.CLIENT, None, raw=shown[:MAX_SHOWN], refused_by_state=error)
+            self.log(Side.CLIENT, None, raw=shown[:MAX_SHOWN], refused_by_state=error, problem=fault.problem)
             self.refuse(Refused(error, fault.problem), {"event_id": fault.event_id})
             return
         event, refusals, canonical = read.event, read.refusals, read.canonical

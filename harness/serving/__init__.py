@@ -12,7 +12,7 @@ from harness.serving.happenings import (
     Struck,
     TurnedAway,
 )
-from harness.serving.judge import Judge, Judged, Kind
+from harness.serving.judge import Judge, Judged, Kind, judge_handshake
 from harness.serving.log import check_log
 from harness.serving.memory import calm_collector
 from harness.serving.refusals import handshake_reason
@@ -43,5 +43,6 @@ __all__ = [
     "calm_collector",
     "check_log",
     "handshake_reason",
+    "judge_handshake",
     "serve",
 ]

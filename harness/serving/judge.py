@@ -9,7 +9,7 @@ is wrong.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.checks.handshake import handshake_findings
@@ -23,7 +23,7 @@ from harness.lint.pace import Append, pace_findings
 from harness.messages import Json
 from harness.recording import Waiting
 from harness.service import Entry, Exchange, Handshake
-from harness.serving.refusals import event_finding, state_finding
+from harness.serving.refusals import dialects_at, event_finding, state_finding
 
 _RULES = {
     1002: (
@@ -68,7 +68,9 @@ def judge_handshake(dialect: Dialect, handshake: Handshake) -> Iterator[Judged]:
     """What is wrong with an opening request, be it refused or not."""
     kind = Kind.FOUND if handshake.refusal is None else Kind.REFUSED
     for finding in handshake_findings(dialect, handshake):
-        yield Judged(kind, finding)
+        fits = dialects_at(handshake) if finding.code == "handshake.path" else ()
+        mend = "".join(f"; or serve {name}: -d {name}" for name in fits)
+        yield Judged(kind, replace(finding, mend=finding.mend + mend))
 
 
 class Judge:
@@ -139,13 +141,14 @@ def _uncalled(entry: Entry, note: str) -> Finding:
 def _broken(exchange: Exchange, close_code: int) -> Finding:
     code, expected, mend = _RULES[close_code]
     too_large = close_code == 1009
+    why = "a message was too large for it" if too_large else "the client broke the rules of WebSocket"
     source = "how large a message may be, nobody has published" if too_large else "RFC 6455"
     return Finding(
         code=code,
         # The service takes 15 MiB of audio in one append; what it does with more is a guess.
         severity=Severity.DEVIATION if too_large else Severity.FAIL,
         path="connection",
-        message=f"the server closed with {close_code}, as the client broke the rules of WebSocket.",
+        message=f"the server closed with {close_code}, as {why}.",
         expected=expected,
         actual=exchange.close_reason or None,
         basis=(Basis(Evidence.ASSUMED if too_large else Evidence.DOCUMENTED, source),),

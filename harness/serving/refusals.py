@@ -7,9 +7,10 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from harness.checks.refusals import refusal_finding
-from harness.dialects import Acceptance, Dialect, Refusal
+from harness.dialects import Acceptance, Dialect, Evidence, Refusal, bundled_dialect, dialect_names
 from harness.dialects.model import DEPLOYMENT
 from harness.findings import Basis, Finding, Severity
+from harness.messages import TOO_DEEP
 from harness.service import Entry, Handshake
 
 _MOST_SHOWN = 160
@@ -83,15 +84,31 @@ def state_finding(dialect: Dialect, entry: Entry) -> Finding:
     other = (f"not: {spec.when}", "wait for the service's own event before the next step")
     expected, mend = _STATES.get(spec.name, other)
     failing = spec.fact.evidence.can_fail and not spec.harmless
+    if entry.problem is not None and entry.problem.startswith(TOO_DEEP):
+        return _too_deep(entry, entry.problem)
     return Finding(
         code=spec.name,
         severity=Severity.FAIL if failing else Severity.DEVIATION,
         path=str(what),
         message=f"{spec.when or spec.message}: the service answers with an error, and nothing else happens.",
         expected=expected,
-        actual=None,
+        actual=entry.problem,
         basis=(Basis(spec.fact.evidence, spec.fact.source),),
         mend=mend,
+        at=entry.number,
+    )
+
+
+def _too_deep(entry: Entry, problem: str) -> Finding:
+    return Finding(
+        code="limit.nesting",
+        severity=Severity.NOTE,
+        path="a frame that is no event",
+        message=f"{problem}, a limit of this server: it answers with an error, and nothing else happens.",
+        expected=problem.replace(f"{TOO_DEEP} than", "at most"),
+        actual=entry.raw and entry.raw[:_MOST_SHOWN],
+        basis=(Basis(Evidence.ASSUMED, "how deep a message may nest, nobody has published"),),
+        mend="serve with a higher --limit nesting, up to 64; real events have ten levels at most",
         at=entry.number,
     )
 
@@ -134,6 +151,26 @@ def _has_key(handshake: Handshake) -> bool:
     return (
         headers or "api-key" in dict(handshake.query) or any("key" in one for one in handshake.subprotocols)
     )
+
+
+def dialects_at(handshake: Handshake) -> tuple[str, ...]:
+    """The bundled dialects that are dialled as this one is, for people who cannot change their client."""
+    sent = dict(handshake.query)
+    return tuple(
+        dialect.name
+        for dialect in map(bundled_dialect, dialect_names())
+        if dialect.handshake.path == handshake.path and _fits(dialect, sent, handshake)
+    )
+
+
+def _fits(dialect: Dialect, sent: Mapping[str, str], handshake: Handshake) -> bool:
+    query = all(
+        not rule.missing_from(sent) and (rule.name not in sent or rule.takes(sent[rule.name]))
+        for rule in dialect.handshake.query
+    )
+    headers = dialect.handshake.headers
+    wanted = all(handshake.header(rule.name) == rule.value for rule in headers if rule.required)
+    return query and wanted and not any(rule.refuses(handshake.header(rule.name)) for rule in headers)
 
 
 def right_url(dialect: Dialect, sent: Mapping[str, str]) -> str:

@@ -10,13 +10,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.findings import Finding, Severity
 from harness.messages import Side
-from harness.serving.happenings import Closed, Crossed, Failed, Happening, NeverStruck, Opened, TurnedAway
+from harness.server import OF_THIS_SERVER
+from harness.serving.happenings import (
+    Answered,
+    Closed,
+    Crossed,
+    Failed,
+    Happening,
+    NeverStruck,
+    Opened,
+    Stranger,
+    TurnedAway,
+)
 from harness.serving.judge import Judged, Kind
 
 MOST_FINDINGS = 200
@@ -85,8 +97,10 @@ class Tally:
         self.never_struck: tuple[str, ...] = ()
         self.failures = 0
         """Of our own code, before a connection had begun."""
-        self.no_websocket = 0
-        """Requests that asked for no WebSocket, or that a fault refused."""
+        self.turned_away: Counter[str] = Counter()
+        """Why connections came to nothing that was no client's doing, or no handshake's: how often."""
+        self.pages_refused: Counter[str] = Counter()
+        """Requests by plain HTTP that were refused, as they are shown."""
         self._open: dict[int, tuple[Client, set[_Key]]] = {}
         """By connection: whose it is, and what was found on it."""
 
@@ -103,8 +117,17 @@ class Tally:
         elif isinstance(happening, Closed):
             self._add(happening.number, happening.t, happening.judged)
             client, _ = self._open.pop(happening.number)
+            if happening.exchange.close_by == "server" and OF_THIS_SERVER in happening.exchange.close_reason:
+                _note(self.turned_away, f"closed with {happening.exchange.close_reason}")
             client.answers += len(happening.exchange.responses)
             client.failures += happening.failure is not None
+        elif isinstance(happening, Stranger):
+            _note(self.turned_away, happening.why)
+        elif isinstance(happening, Answered):
+            asked = happening.request
+            if asked.status >= 400:  # RFC 9110 15: the client's fault, or ours
+                why = f": {asked.problem}" if asked.problem else ""
+                _note(self.pages_refused, f"{asked.method} {asked.path}, {asked.status}{why}")
         elif isinstance(happening, NeverStruck):
             self.never_struck = happening.faults
         elif isinstance(happening, Failed):
@@ -129,8 +152,10 @@ class Tally:
             self._add(crossed.number, crossed.t, crossed.judged)
 
     def _turned_away(self, away: TurnedAway) -> None:
-        if away.handshake.refusal is None:
-            self.no_websocket += 1
+        handshake = away.handshake
+        if handshake.refusal is None:
+            fault = f"a fault, {handshake.fault}" if handshake.fault else "no request for a WebSocket"
+            _note(self.turned_away, f"HTTP {handshake.status}: {handshake.limit or fault}")
             return
         client = self._client(away)
         client.refused += 1
@@ -150,6 +175,12 @@ class Tally:
             _count(client, one, number, t, seen)
 
 
+def _note(counter: Counter[str], text: str) -> None:
+    """Counts it; what is more than anybody reads is counted together."""
+    text = _cut(text)
+    counter[text if text in counter or len(counter) < MOST_CLIENTS else OTHERS] += 1
+
+
 def _count(client: Client, judged: Judged, number: int | None, t: float, seen: set[_Key]) -> None:
     """Counts a finding; `seen` are those that its connection had already."""
     key = _key(judged)
@@ -167,7 +198,7 @@ def _count(client: Client, judged: Judged, number: int | None, t: float, seen: s
 def _key(judged: Judged) -> _Key:
     """What findings that say the same have in common: not their values, ids and places in lists."""
     finding = judged.finding
-    whole = finding.path in ("type", "cassette")  # these places say nothing of themselves
+    whole = finding.path in ("type", "cassette", "handshake.path")  # these places say nothing of themselves
     value = finding.message if whole else finding.path
     return judged.kind, finding.code, finding.severity, _VARYING.sub("", _cut(value))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cli.limits import read_limits
+from harness.cli.limits import limit_texts, read_limits
 from harness.exceptions import UsageFault
 from harness.messages import MAX_FRAME
 from harness.server import Limits
@@ -14,6 +14,16 @@ def test_limits_are_read_with_their_units() -> None:
     assert read_limits(["message=2048"]).message_bytes == 2048
     assert read_limits(["message=4kb"]).message_bytes == 4000
     assert read_limits([]) == Limits()
+
+
+def test_limits_are_shown_as_they_are_written_and_only_those_that_were_asked_for() -> None:
+    for texts in (
+        ["message=1MiB", "nesting=32", "sessions=50", "audio=1.5s"],
+        ["message=2050"],
+        ["message=3KiB"],
+    ):
+        assert limit_texts(read_limits(texts)) == texts
+    assert limit_texts(Limits()) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from harness.bundled import cassettes_folder
 from harness.cli.main import main
+from harness.dialects import bundled_dialect
 from harness.messages import MAX_FRAME
+from harness.service import Handshake
+from harness.serving import judge_handshake
 from tests.cli.served import KEY, Served, hear_until, say, served
 from tests.talk import GA, user_item
 
@@ -116,17 +120,19 @@ async def test_handshakes_that_were_refused_are_findings_and_name_no_key() -> No
     async with served("--model") as running:
         for _ in range(2):
             await refused(running, additional_headers={"api-key": "another-key-of-somebody"})
-        await refused(running, url=running.url.replace("/v1/", "/v9/"))
+        for place in ("/v9/", "/v8/", "/somewhere/else/"):
+            await refused(running, url=running.url.replace("/v1/", place))
         await refused(running, url=f"{running.url}&api-version=1")
         await refused(running, url=running.url.replace("model", "deployment"))
     assert heading(running, "handshake.auth").endswith("(2 handshakes)")
-    assert heading(running, "handshake.path").endswith("(1 handshake)")
     told = findings(running)
+    assert re.findall(r"handshake.path +handshake.path +\((.*)\)", told) == ["2 handshakes", "1 handshake"]
     assert "expected  no 'api-version'" in told
-    assert "expected  model=deployment" in told
-    assert "mend      send the key in the api-key header, or in Authorization, after the word Bearer" in told
+    assert "expected  model=gpt-realtime, or whatever the deployment is called" in told
+    places = "the api-key header or api-key in the query or Authorization (Bearer)"
+    assert f"mend      send it in {places}" in told
     assert "another-key-of-somebody" not in running.said
-    assert summary(running) == "nothing connected, 5 refused handshakes: 4 findings"
+    assert summary(running) == "nothing connected, 7 refused handshakes: 5 findings"
 
 
 async def test_audio_that_is_a_file_is_told_of_at_once_and_in_the_end_and_not_with_every_piece() -> None:
@@ -197,9 +203,109 @@ async def test_a_request_for_no_websocket_is_counted_and_no_finding() -> None:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\napi-key: {KEY}\r\n\r\n".encode())
         await reader.read()
         writer.close()
-        await running.until("handshake refused")
-    assert "turned away  1 request, by a fault or for want of a WebSocket" in findings(running)
+        await running.until("HTTP 426")
+    refusal = f"GET {path.partition('?')[0]}, 426: no request for a WebSocket, which this path is for"
+    assert f"refused  {refusal}" in findings(running)
     assert summary(running) == "nothing connected: nothing was judged"
+
+
+async def test_what_this_server_alone_limits_is_no_fault_of_a_client() -> None:
+    limits = ("nesting=10", "message=2KiB", "sessions=1", "audio=1s")
+    given = [word for limit in limits for word in ("--limit", limit)]
+    deep = '{"type": ' + "[" * 10 + "]" * 10 + "}"
+    second = {"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(1200)).decode()}
+    async with served("--model", *given) as running:
+        async with talking(running) as websocket:
+            await refused(running)
+            await websocket.send(deep)
+            assert "nested deeper than 10" in (await hear_until(websocket, "error"))[-1]["error"]["message"]
+            await websocket.send("x" * 2049)
+            with pytest.raises(ConnectionClosed):
+                await websocket.recv()
+        async with talking(running) as websocket:
+            await say(websocket, *[second] * 60)
+            with pytest.raises(ConnectionClosed):
+                await hear_until(websocket, "never")
+    assert "limits     message=2KiB, nesting=10, sessions=1, audio=1s" in running.said
+    assert "HTTP 429, sessions=1, a limit of this server" in running.said
+    told = findings(running)
+    assert "FAIL" not in told
+    assert "turned away  HTTP 429: sessions=1, a limit of this server" in told
+    assert "turned away  closed with more than 1 s of audio in one session, a limit of this server" in told
+    assert "closed with a message of 2049 bytes, more than the 2048 that are taken" in told
+    assert heading(running, "limit.nesting").startswith("NOTE")
+    assert "expected  at most 10 levels" in told
+
+
+async def test_who_never_got_as_far_as_a_request_is_told_of_too(tmp_path: Path) -> None:
+    path = tmp_path / "findings.json"
+    async with served("--model", findings=path) as running:
+        for _ in range(2):
+            with pytest.raises(OSError):  # noqa: PT011 - whatever TLS and the system make of it
+                await connect(running.url.replace("ws:", "wss:"))
+        await running.until("turned away")
+        host, port = re.search(r"//([0-9.]+):(\d+)/", running.url).groups()  # type: ignore[union-attr]
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /openai/v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+        writer.close()
+        await running.until("HTTP 401")
+    told = findings(running)
+    assert "turned away  it speaks TLS, and this port does not" in told
+    assert "(2 times)" in told
+    assert "refused  POST /openai/v1/realtime/client_secrets, 401: Access denied" in told
+    assert summary(running) == "nothing connected: nothing was judged"
+    document = json.loads(path.read_text("utf-8"))
+    assert [one["times"] for one in document["turned_away"]] == [2]
+    assert [one["times"] for one in document["refused_requests"]] == [1]
+    assert document["clients"] == []
+
+
+async def test_a_minted_key_is_told_from_another_one_once_it_is_over_and_may_stand_for_the_model() -> None:
+    async with served("--model") as running:
+        host, port = re.search(r"//([0-9.]+):(\d+)/", running.url).groups()  # type: ignore[union-attr]
+        body = b'{"expires_after": {"anchor": "created_at", "seconds": 10}, "session": {"type": "realtime", "model": "m"}}'
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"POST /openai/v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
+            + f"api-key: {KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        answer = await reader.read(65536)
+        key = json.loads(answer.partition(b"\r\n\r\n")[2])["value"]
+        writer.close()
+        url = running.url.partition("?")[0]
+        offered = ["realtime", f"openai-insecure-api-key.{key}"]
+        async with talking(running, url=url, subprotocols=offered, additional_headers={}) as websocket:
+            await say(websocket, user_item("Hello"))
+            await hear_until(websocket, "conversation.item.done")
+        await refused(
+            running, url=url, subprotocols=["openai-insecure-api-key.another"], additional_headers={}
+        )
+    told = findings(running)
+    assert "no findings" in told.partition("a client/1")[2].partition("websockets")[0]
+    assert "handshake.subprotocols  handshake.auth" in told
+    assert "another key in handshake.subprotocols" in told
+
+
+def test_who_is_refused_for_the_path_hears_which_dialect_has_it() -> None:
+    query = (("api-version", "2025-04-01-preview"), ("deployment", "d"))
+    away = Handshake("/openai/realtime", query, (), (), 404, "wrong_path")
+    (judged,) = judge_handshake(bundled_dialect(GA), away)
+    assert judged.finding.mend.endswith("; or serve azure-2025-04-01-preview: -d azure-2025-04-01-preview")
+    (judged,) = judge_handshake(bundled_dialect(GA), replace(away, path="/nowhere"))
+    assert "-d" not in judged.finding.mend
+
+
+def test_findings_that_could_not_be_written_are_refused_before_anybody_talks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for path, why in ((tmp_path, "is a folder"), (tmp_path / "file" / "x.json", "cannot be written")):
+        assert main(["serve", "--model", "--force", "--findings", str(path)]) == 2
+        assert why in capsys.readouterr().err
 
 
 # For programs.
@@ -219,10 +325,11 @@ async def test_the_findings_are_written_as_lint_writes_them_and_name_no_key(
     text = path.read_text("utf-8")
     assert KEY not in text
     assert "my-own-secret" not in text
-    one, other = json.loads(text)
-    assert (one["client"], one["dialect"], one["connections"], one["client_events"], one["failed"]) == (
+    document = json.loads(text)
+    assert (document["dialect"], document["turned_away"], document["refused_requests"]) == (GA, [], [])
+    one, other = document["clients"]
+    assert (one["client"], one["connections"], one["client_events"], one["failed"]) == (
         "a client/1",
-        GA,
         1,
         2,
         True,

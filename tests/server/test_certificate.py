@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import stat
 import subprocess
@@ -17,7 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidMessage
 
 from harness.exceptions import FileFault, UsageFault
-from harness.server import Certificate, RealtimeServer, made_certificate
+from harness.server import Certificate, RealtimeServer, certified_names, made_certificate
 from tests.server.serving import TARGET, dial, hear, serving
 from tests.talk import GA
 
@@ -70,6 +71,28 @@ async def test_who_does_not_trust_its_authority_is_not_talked_into_it(certificat
                 with pytest.raises(ssl.SSLCertVerificationError, match="verify failed"):
                     await dial(server, ssl=context)
             assert server.connections == []
+            async with asyncio.timeout(5):
+                while len(server.strangers) < 2:
+                    await asyncio.sleep(0.001)
+            assert all("SSL_CERT_FILE or NODE_EXTRA_CA_CERTS" in why for why in server.strangers)
+
+
+async def test_a_server_on_all_addresses_has_a_certificate_for_those_the_machine_knows_of() -> None:
+    assert certified_names("127.0.0.2") == ("127.0.0.2",)
+    assert certified_names("my-host") == ("my-host",)
+    names = certified_names("0.0.0.0")
+    assert names == certified_names("::")
+    with made_certificate(names) as certificate:
+        for name in names:
+            authority = trusting(certificate.ca_file)
+            ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
+            client = authority.wrap_bio(theirs, ours, server_hostname=name)
+            server = certificate.context.wrap_bio(ours, theirs, server_side=True)
+            for _ in range(2):
+                for one in (client, server):
+                    with contextlib.suppress(ssl.SSLWantReadError):
+                        one.do_handshake()
+            assert client.version() == "TLSv1.3"
 
 
 async def test_a_session_goes_through_tls_to_a_client_we_did_not_write(certificate: Certificate) -> None:

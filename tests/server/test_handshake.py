@@ -271,15 +271,30 @@ async def test_a_server_that_refused_goes_on_serving() -> None:
             assert (await hear(websocket))["type"] == "session.created"
 
 
-async def test_a_request_for_no_websocket_is_noted_with_the_status_it_got() -> None:
+async def test_a_get_without_upgrade_is_no_handshake_and_noted_as_the_request_it_is() -> None:
     async with serving() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(f"GET {TARGET[GA]} HTTP/1.1\r\nHost: x\r\napi-key: {KEY}\r\n\r\n".encode())
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 426 ")
+        assert b"\r\nUpgrade: websocket\r\n" in answer
+        assert b"\r\nX-Harness-Evidence: assumed\r\n" in answer
+        writer.close()
+        assert server.connections == []
+        (asked,) = server.asked
+        assert (asked.method, asked.path, asked.status) == ("GET", urlsplit(TARGET[GA]).path, 426)
+
+
+async def test_a_handshake_that_is_none_by_its_headers_is_noted_with_the_status_it_got() -> None:
+    async with serving() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"GET {TARGET[GA]} HTTP/1.1\r\nHost: x\r\napi-key: {KEY}\r\nUpgrade: websocket\r\n"
+        writer.write(f"{head}Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 ")
         writer.close()
         (connection,) = server.connections
-        assert connection.handshake.status == 426
+        assert (connection.handshake.status, connection.handshake.opened) == (400, False)
         assert connection.over
 
 

@@ -20,7 +20,7 @@ from tests.server.keyed import (
     voice,
     voice_of,
 )
-from tests.server.raw import peer, text_turn
+from tests.server.raw import newest, peer, text_turn
 from tests.server.serving import KEY
 
 every = pytest.mark.parametrize("name", MINTING)
@@ -109,6 +109,7 @@ async def test_a_key_that_has_expired_is_a_wrong_one(name: str, way: str) -> Non
         async with session_with(server, key, way):
             server.keys.clock = lambda: now + last + 1
             assert await refusal_of(server, opening_with(server, way, key)) == "wrong_key"
+            assert newest(server).handshake.expired_key
 
 
 @every
@@ -128,6 +129,7 @@ async def test_a_key_nobody_minted_is_a_wrong_one(name: str, way: str) -> None:
     async with minting_server(name) as server:
         said = opening_with(server, way, "ek_00000000000000000000000000000000")
         assert await refusal_of(server, said) == "wrong_key"
+        assert not newest(server).handshake.expired_key
 
 
 @every

@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from harness.dialects import bundled_dialect
+from harness.exceptions import UsageFault
 from harness.messages import MAX_FRAME, Json
 from harness.server import Opening, RealtimeServer
 from harness.service import Exchange, Origin, Service
@@ -193,6 +194,11 @@ async def test_a_client_that_drops_the_connection_in_mid_answer_breaks_nothing()
             await say(websocket, user_item("Hello there!"))
             await say(websocket, {"type": "response.create"})
             await hear_until(websocket, "response.done")
+
+
+def test_no_address_is_none_to_listen_on_for_everybody() -> None:
+    with pytest.raises(UsageFault, match="no address to listen on"):
+        RealtimeServer(bundled_dialect(GA), KEY, lambda _: None, host="")  # type: ignore[arg-type, return-value]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000])

@@ -17,7 +17,7 @@ from harness.faults import parse_fault
 from harness.model_script import stock_script
 from harness.server import RealtimeServer
 from harness.service.pace import Pace
-from harness.serving import Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, serve
+from harness.serving import Answered, Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, serve
 from tests.server.serving import KEY, TARGET, dial, hear, hear_until, say
 from tests.talk import GA, user_item
 
@@ -130,10 +130,10 @@ async def test_what_breaks_before_a_connection_is_open_is_told(monkeypatch: pyte
         await one.until(Failed)
 
 
-async def test_a_request_for_no_websocket_is_told_as_turned_away() -> None:
+async def test_a_request_for_no_websocket_is_told_as_a_page_that_was_asked_for() -> None:
     async with running(STOCK) as one:
         reader, writer = await asyncio.open_connection("127.0.0.1", one.server.port)
         writer.write(f"GET {TARGET[GA]} HTTP/1.1\r\nHost: x\r\napi-key: {KEY}\r\n\r\n".encode())
         await reader.read()
         writer.close()
-        await one.until(TurnedAway)
+        await one.until(Answered)
