@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.checks.record import CaseRecord, basis_of
 from harness.checks.registry import NotApplicable, check
-from harness.dialects import Dialect, Refusal, Unproven
+from harness.dialects import Dialect, Refusal, Unproven, bundled_dialect, dialect_names
 from harness.diff import changes
 from harness.findings import Basis, Change, Finding, Severity
 from harness.messages import Json
@@ -106,7 +106,7 @@ def _expected(refusal: Refusal) -> Any:
     if refusal.path == "type" and (meant := _meant(refusal)):
         return meant
     if refusal.instead and "," not in refusal.instead:
-        return {_place(refusal): refusal.value}
+        return {_place(refusal): _translated(refusal)}
     if refusal.instead:
         return f"{_place(refusal)} in place of {refusal.path}"
     return refusal.expected if refusal.expected != "no such field" else f"no {refusal.path!r}"
@@ -118,9 +118,11 @@ def _mend(dialect: Dialect, refusal: Refusal) -> str:
     if refusal.error == "missing_required_parameter":
         return f"add {refusal.path}: {refusal.expected}"
     if refusal.error == "unknown_parameter":
+        if refusal.path.endswith("].function"):  # a tool as chat completions have it
+            return f"put what stands in {refusal.path} beside the tool's type, and leave {refusal.path} away"
         return f"leave {refusal.path} away for {dialect.name}"
     if refusal.path == "type" and (meant := _meant(refusal)):
-        return f"{meant!r} is near"
+        return f"send {meant!r}, if that is what was meant"
     return f"send {refusal.path} as {refusal.expected}"
 
 
@@ -130,6 +132,15 @@ def _meant(refusal: Refusal) -> str | None:
     return next(iter(get_close_matches(str(refusal.value), known, 1)), None)
 
 
+def _translated(refusal: Refusal) -> Any:
+    """The value as it stands where it belongs; a dialect that has the field by this name knows."""
+    field = refusal.path.partition(".")[2]
+    tables = (bundled_dialect(name).translation for name in dialect_names())
+    rows = (row for table in tables for row in (*table.session, *table.response))
+    values = [row.values for row in rows if (row.wire, row.canonical) == (field, refusal.instead)]
+    return next((there for known in values for here, there in known if here == refusal.value), refusal.value)
+
+
 def _diff(refusal: Refusal) -> tuple[Change, ...]:
     if refusal.error == "missing_required_parameter":
         return (Change("removed", refusal.path, refusal.expected, None),)
@@ -137,7 +148,7 @@ def _diff(refusal: Refusal) -> tuple[Change, ...]:
         added = Change("added", refusal.path, None, refusal.value)
         if not refusal.instead:
             return (added,)
-        return (Change("removed", _place(refusal), refusal.value, None), added)
+        return (Change("removed", _place(refusal), _translated(refusal), None), added)
     return changes(refusal.expected, refusal.value, refusal.path)
 
 
@@ -201,18 +212,35 @@ def of_content_part(unproven: Unproven) -> bool:
 
 def content_part_finding(dialect: Dialect, unproven: Unproven, event: Json | None, *, at: int) -> Finding:
     """A content part under another generation's name, which the service is not known to refuse."""
+    sent = _at(event, unproven.path)
+    of_assistant = _role(event) == "assistant"
+    right = unproven.instead if of_assistant else _OF_THE_USER.get(str(sent), unproven.instead)
     return Finding(
         code="rename.content-part",
         severity=Severity.DEVIATION,
         path=unproven.path,
         message=f"{unproven.path} is not the type {dialect.name} documents; "
         "whether the service refuses it is not known.",
-        expected=unproven.instead,
-        actual=_at(event, unproven.path),
+        expected=right,
+        actual=sent,
         basis=basis_of(unproven.fact),
-        mend=f"send {unproven.instead} for {dialect.name}",
+        mend=f"send {right} for {dialect.name}",
         at=at,
     )
+
+
+_OF_THE_USER = {
+    "text": "input_text",
+    "output_text": "input_text",
+    "audio": "input_audio",
+    "output_audio": "input_audio",
+}
+"""What parts of users and the system are called in each generation (PyPI openai 3.52.0, types/realtime)."""
+
+
+def _role(event: Json | None) -> Any:
+    item = (event or {}).get("item")
+    return item.get("role") if isinstance(item, dict) else None
 
 
 @check("session.unproven", "nothing was sent of which nobody knows whether it is accepted")

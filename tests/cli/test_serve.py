@@ -176,7 +176,7 @@ async def test_what_the_state_forbids_is_shown_with_its_mend_and_a_result_withou
         said = await running.until("closed")
     assert "REFUSED  response.cancel  cancel_not_active" in said
     assert "expected  response.cancel between response.created and response.done" in said
-    assert "mend      'response.create' is near" in said
+    assert "mend      send 'response.create', if that is what was meant" in said
     assert "note      no call has this call_id, accepted all the same; calls: none" in said
 
 
