@@ -78,9 +78,13 @@ def louder(times: float) -> Change:
 
 def noisy(size: int) -> Change:
     chance = random.Random(1)
-    return lambda pcm: array(
-        "h", (max(-32768, min(32767, v + chance.randint(-size, size))) for v in array("h", pcm))
-    ).tobytes()
+
+    def change(pcm: bytes) -> bytes:
+        noise = array("h", chance.randbytes(len(pcm)))
+        pairs = zip(array("h", pcm), noise, strict=True)
+        return array("h", (max(-32768, min(32767, v + (n * size >> 15))) for v, n in pairs)).tobytes()
+
+    return change
 
 
 def without_silence(pcm: bytes) -> bytes:

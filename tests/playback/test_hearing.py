@@ -6,6 +6,7 @@ import itertools
 import random
 import struct
 import tracemalloc
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -31,9 +32,9 @@ def silence(ms: int) -> bytes:
 
 def noise(size: int, pcm: bytes) -> bytes:
     """The sound over noise of up to that amplitude, half of it in the mean."""
-    chance = random.Random(5)
-    samples = (value for (value,) in struct.iter_unpack("<h", pcm))
-    return b"".join(struct.pack("<h", value + chance.randint(-size, size)) for value in samples)
+    noise = array("h", random.Random(5).randbytes(len(pcm)))
+    pairs = zip(array("h", pcm), noise, strict=True)
+    return array("h", (value + (more * size >> 15) for value, more in pairs)).tobytes()
 
 
 def with_other(turns: tuple[Turn, ...], format_: str = "audio/pcm") -> Hearing:
