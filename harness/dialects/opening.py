@@ -41,7 +41,7 @@ class QueryRule:
         means_it = self.means != "transcription" or query.get(self.name) == "transcription"
         if self.name not in query or not means_it:
             return None
-        return next((name for name in self.without if name in query), None)
+        return next((name for name in self.without if query.get(name)), None)
 
 
 @dataclass(frozen=True, slots=True)

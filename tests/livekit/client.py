@@ -34,14 +34,20 @@ class User:
         self.surfaced: dict[str, Any] = {"answers": [], "heard": [], "errors": [], "audio": 0}
         self.calls: list[Any] = []
         self.sounding = asyncio.Event()
+        self.heard = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
         session.on("generation_created", lambda event: self.begin(self.listen(event)))
         session.on("error", lambda event: self.surfaced["errors"].append(repr(event.error)))
         session.on(
             "input_audio_transcription_completed",
-            # LiveKit tells of what is heard so far, too.
-            lambda event: self.surfaced["heard"].append(event.transcript) if event.is_final else None,
+            self.transcribed,
         )
+
+    def transcribed(self, event: Any) -> None:
+        """LiveKit tells of what is heard so far, too."""
+        if event.is_final:
+            self.surfaced["heard"].append(event.transcript)
+            self.heard.set()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.create_task(work))
@@ -113,6 +119,7 @@ async def main(url: str, version: str | None) -> None:
         await user.speaks()
         await user.done.get()
         await user.done.get()
+        await user.heard.wait()  # it may take longer than a short answer
         await session.aclose()
     print(json.dumps(user.surfaced))
     os._exit(0)

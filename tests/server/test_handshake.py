@@ -202,6 +202,12 @@ async def test_a_deployment_beside_the_intent_to_transcribe_is_400_and_named(int
     assert judged.refusal is None
 
 
+def test_a_deployment_without_a_name_is_none_so_dials_the_openai_package() -> None:
+    found = bundled_dialect("azure-2025-04-01-preview")
+    judged = judge_handshake(found, transcription("&deployment="), [("api-key", KEY)], Keyring(KEY))
+    assert judged.refusal is None
+
+
 LATE = {
     "wrong_key": ("?model=gpt-realtime", {"Authorization": "Bearer another"}, 3000, "invalid_api_key"),
     "missing_query": ("", {}, 4000, "missing_model"),
