@@ -19,6 +19,7 @@ from harness.cli.main import main
 from harness.dialects import Acceptance, Dialect, Evidence, bundled_dialect, dialect_names, shares, statements
 from harness.dialects.facts import reached_shapes
 from harness.validation import bundled_schema
+from tests.dialects.test_json_schema import assert_schema
 
 NAME = "azure-v1"
 FLAT = "azure-2024-10-01-preview"
@@ -297,7 +298,7 @@ def test_the_schemas_are_written_one_file_for_each_side_and_event_type(
             f"{one}.json" for one in vocabulary.events
         }
         for path in (folder / side).iterdir():
-            Draft202012Validator.check_schema(json.loads(path.read_text("utf-8")))
+            assert_schema(json.loads(path.read_text("utf-8")))
 
 
 def test_a_written_schema_judges_events_without_the_harness(

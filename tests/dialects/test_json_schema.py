@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import copy
+import json
+from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 
 from harness.dialects import (
     Dialect,
@@ -17,7 +20,7 @@ from harness.dialects import (
     event_schema,
     judge_client_event,
 )
-from harness.messages import Side
+from harness.messages import Json, Side
 
 NAMES = dialect_names()
 
@@ -199,6 +202,23 @@ def test_the_walk_and_the_schemas_refuse_the_same_events(drawn: tuple[str, dict[
     assert accepted_by_schema(dialect, event) == (refused(dialect, event) == []), refused(dialect, event)
 
 
+def assert_schema(schema: Json) -> None:
+    """What it defines stands in many others too, and is looked at once."""
+    for part in ({**schema, "$defs": {}}, *schema.get("$defs", {}).values()):
+        _assert_part(json.dumps(part, sort_keys=True))
+
+
+@cache
+def _assert_part(text: str) -> None:
+    Draft202012Validator.check_schema(json.loads(text))
+
+
+def test_a_part_that_is_no_schema_is_seen_wherever_it_stands() -> None:
+    for wrong in ({"type": "sting"}, {"$defs": {"x": {"properties": {"y": {"type": "sting"}}}}}):
+        with pytest.raises(SchemaError):
+            assert_schema(wrong)
+
+
 @pytest.mark.parametrize("side", Side)
 def test_every_event_of_a_dialect_has_a_valid_schema(dialect: Dialect, side: Side) -> None:
     vocabulary = dialect.client if side is Side.CLIENT else dialect.server
@@ -207,7 +227,7 @@ def test_every_event_of_a_dialect_has_a_valid_schema(dialect: Dialect, side: Sid
     for type_ in vocabulary.events:
         schema = event_schema(dialect, side, type_)
         assert schema is not None
-        Draft202012Validator.check_schema(schema)
+        assert_schema(schema)
         assert schema["properties"]["type"] == {"const": type_}
         assert schema["title"] == f"{dialect.name}: {side} {type_}"
 
