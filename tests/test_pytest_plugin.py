@@ -22,19 +22,29 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
+_OTHERS = [word for name in ("hypothesispytest", "anyio", "xdist") for word in ("-p", f"no:{name}")]
+"""Plugins of this project's own tests, which take longer to load than most of these runs."""
+
+
+def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """pytest in a process of its own, with the plugin as it is installed."""
+    return project.runpytest_subprocess(*_OTHERS, *arguments)
+
+
 def test_nothing_is_collected_unless_an_implementation_is_named(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("scenarios")
+    result = run(project, "scenarios")
     result.assert_outcomes()
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def test_a_right_client_passes_in_every_dialect(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--realtime-implementation", "reference", "scenarios")
+    result = run(project, "--realtime-implementation", "reference", "scenarios")
     result.assert_outcomes(passed=6)
 
 
 def test_a_failure_reads_as_a_finding_and_not_as_a_traceback(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess(
+    result = run(
+        project,
         "--realtime-implementation=rename-shim",
         "--realtime-dialect=azure-2024-10-01-preview",
         "scenarios/text-modality.yaml",
@@ -48,7 +58,8 @@ def test_a_failure_reads_as_a_finding_and_not_as_a_traceback(project: pytest.Pyt
 
 
 def test_a_case_over_tls_goes_as_one_without_and_says_how_to_have_it_again(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess(
+    result = run(
+        project,
         "--realtime-implementation=reference",
         "--realtime-implementation=rename-shim",
         "--realtime-dialect=azure-2024-10-01-preview",
@@ -63,14 +74,14 @@ def test_a_broken_scenario_is_a_collection_error_with_its_line(project: pytest.P
     (project.path / "scenarios" / "broken.yaml").write_text(
         "format: 1\nscenario: broken\ntitle: t\ndialects: all\nsteps: 3\n"
     )
-    result = project.runpytest_subprocess("--realtime-implementation", "reference", "scenarios/broken.yaml")
+    result = run(project, "--realtime-implementation", "reference", "scenarios/broken.yaml")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*broken.yaml:5: scenario at /steps*"])
 
 
 def test_other_yaml_files_are_left_alone(project: pytest.Pytester) -> None:
     (project.path / "other.yaml").write_text("a: 1\n")
-    result = project.runpytest_subprocess("--realtime-implementation", "reference", "other.yaml")
+    result = run(project, "--realtime-implementation", "reference", "other.yaml")
     result.assert_outcomes()
 
 
@@ -78,8 +89,11 @@ def test_an_own_cassette_folder_comes_before_the_bundled_one(project: pytest.Pyt
     own = project.path / "cassettes" / "azure-v1"
     own.mkdir(parents=True)
     (own / "text-turn.jsonl").write_text("this is no cassette\n")
-    result = project.runpytest_subprocess(
-        "--realtime-implementation=reference", "--realtime-dialect=azure-v1", "scenarios/text-turn.yaml"
+    result = run(
+        project,
+        "--realtime-implementation=reference",
+        "--realtime-dialect=azure-v1",
+        "scenarios/text-turn.yaml",
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*text-turn.jsonl:1: cassette: not JSON*"])
@@ -102,7 +116,7 @@ def test_the_plugin_loads_nothing_of_the_harness_until_it_is_used(pytester: pyte
 def test_a_scenario_that_is_asked_for_without_an_implementation_is_told_what_is_missing(
     project: pytest.Pytester,
 ) -> None:
-    result = project.runpytest_subprocess("scenarios/text-turn.yaml")
+    result = run(project, "scenarios/text-turn.yaml")
     result.stdout.fnmatch_lines(["*scenario files are collected with --realtime-implementation NAME*"])
 
 
@@ -112,8 +126,12 @@ def test_a_cassette_that_is_missing_is_named_in_the_folder_that_was_asked_for(
     path = project.path / "scenarios" / "text-turn.yaml"
     text = path.read_text("utf-8").replace("scenario: text-turn", "scenario: mine")
     path.with_name("mine.yaml").write_text(text, encoding="utf-8")
-    result = project.runpytest_subprocess(
-        "--realtime-implementation=reference", "-o", "realtime_cassettes=tapes", "scenarios/mine.yaml"
+    result = run(
+        project,
+        "--realtime-implementation=reference",
+        "-o",
+        "realtime_cassettes=tapes",
+        "scenarios/mine.yaml",
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*{project.path / 'tapes'}*mine.jsonl*"])
@@ -122,6 +140,6 @@ def test_a_cassette_that_is_missing_is_named_in_the_folder_that_was_asked_for(
 def test_a_misspelt_event_of_a_fault_is_a_collection_error(project: pytest.Pytester) -> None:
     path = project.path / "scenarios" / "text-turn.yaml"
     path.write_text(path.read_text("utf-8") + "faults: [drop:at=respnse.done]\n", encoding="utf-8")
-    result = project.runpytest_subprocess("--realtime-implementation=reference", "scenarios/text-turn.yaml")
+    result = run(project, "--realtime-implementation=reference", "scenarios/text-turn.yaml")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*no dialect has a server event 'respnse.done'*"])
