@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 from harness.cli.finding_text import Line
 from harness.cli.limits import limit_texts
 from harness.cli.sdk_lines import Pasted, Place, pasted
+from harness.server import certified_names
 from harness.serving import Serving
 
 _REACHABLE = "listening on {host}: others reach this port, and whoever has the key is served"
-
-_CERTIFIED = "the certificate is for this machine's own names and addresses, as far as it knows them"
 
 KEY_VARIABLE = "REALTIME_HARNESS_KEY"
 
@@ -31,7 +30,7 @@ def start_lines(serving: Serving, origin: str, what: str, *, from_variable: bool
     if not _of_this_machine(serving.host):
         yield [("  warning    ", "bold red"), (_REACHABLE.format(host=serving.host), "bold red")]
         if serving.ca_file is not None:
-            yield _labelled("", _CERTIFIED)
+            yield _labelled("", f"the certificate is for {', '.join(certified_names(serving.host))}")
     for label, text in _asked(serving):
         yield _labelled(label, text)
     yield _labelled("url", f"{place.socket}{dialect.handshake.path}?{urlencode(serving.query)}")

@@ -58,10 +58,10 @@ def certified_names(host: str) -> tuple[str, ...]:
         everywhere = ipaddress.ip_address(host).is_unspecified
     except ValueError:
         everywhere = False
-    return _own_names() if everywhere else (host,)
+    return tuple(dict.fromkeys((*NAMES, *(_own_names() if everywhere else (host,)))))
 
 
-def _own_names() -> tuple[str, ...]:
+def _own_names() -> list[str]:
     """The machine's name and its addresses, as far as it knows them without asking others."""
     names = [socket.gethostname()]
     with contextlib.suppress(OSError):
@@ -71,7 +71,7 @@ def _own_names() -> tuple[str, ...]:
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
             one.connect((anywhere, 9))
             names.append(str(one.getsockname()[0]))
-    return tuple(dict.fromkeys(name for name in names if _NAME.fullmatch(name)))
+    return [name for name in names if _NAME.fullmatch(name)]
 
 
 @contextmanager
