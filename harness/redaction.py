@@ -36,6 +36,8 @@ _SECRET_KEYS = frozenset(
     }
 )
 
+_SECRET_PARAMETERS = frozenset({"token", "key"})
+
 _NAMES = r"(?:api[-_]?key|subscription-key|access_token|client_secret)"
 _IS = r"(?:\\*[\"']?\s*[:=]\s*\\*[\"']?|[\"']\s*,\s*b?[\"'])"
 """Between a name and its value: in a header, a query, JSON (also inside a JSON string), a Python pair."""
@@ -50,7 +52,7 @@ _PATTERNS = (
     re.compile(r"(openai-insecure-api-key\.)" + _REST + r"[^\s\"',;\\]+"),
     re.compile(r"()\b(?:sk|ek)[-_][A-Za-z0-9_-]{8,}"),
     re.compile(r"(?i)(\b(?:https?|wss?)://)" + _REST + r"[^\s/@\"']+(?=@)"),
-    re.compile(r"(?i)([?&](?:sig|token|access_token)=)" + _REST + r"[^\s&\"']+"),
+    re.compile(r"(?i)([?&](?:sig|token|key|access_token)=)" + _REST + r"[^\s&\"']+"),
 )
 
 
@@ -60,6 +62,20 @@ _HINT = re.compile(r"(?i)bearer|secret|key|token|authorization|[se]k[-_]|://|sig
 
 _SHORT, _REMEMBERED = 200, 1000
 """Characters of a text that is remembered, and how many are."""
+
+
+_LAST_WORD = re.compile(r"[^\s\"'\\,{}\[\]<>\x80-\U0010ffff]{1,512}$")
+"""What may be the beginning of a secret: all that people write one with (JSON's own signs apart)."""
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text, and an ellipsis; nobody would know a secret that is cut in two.
+
+    So a last word that does not come whole is left out.
+    """
+    if len(text) <= most:
+        return text
+    return f"{_LAST_WORD.sub('', text[: most - 1])}…"
 
 
 class Redactor:
@@ -92,6 +108,11 @@ class Redactor:
         if isinstance(value, dict):
             return {self.text(str(key)): self._entry(str(key), inner) for key, inner in value.items()}
         return value
+
+    def query(self, query: dict[str, str]) -> dict[str, str]:
+        """The parameters of a URL, where more is a secret by its name than in JSON."""
+        clean: dict[str, str] = self.value(query)
+        return {name: REDACTED if name.lower() in _SECRET_PARAMETERS else clean[name] for name in clean}
 
     def _entry(self, key: str, value: Any) -> Any:
         # Findings name a field by its path: `session.tools[0].authorization`.

@@ -12,6 +12,7 @@ from typing import Any
 from harness.audio import bytes_per_ms, format_of
 from harness.cli.plain import plain
 from harness.messages import Json, Side, decode_audio
+from harness.redaction import cut
 from harness.service import Entry
 
 MOST = 160
@@ -45,8 +46,7 @@ _SOUNDS = ("input_audio_buffer.append", "response.output_audio.delta")
 def shown(value: Any, most: int = MOST) -> str:
     """A value on one line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    cut = text if len(text) <= most else f"{text[: most - 1]}…"
-    return plain(cut.replace("\n", " "))
+    return plain(cut(text, most).replace("\n", " "))
 
 
 def quoted(text: Any) -> str:

@@ -32,7 +32,7 @@ from harness.redaction import Redactor
 from harness.runner import NO_FAULT
 from harness.server import Certificate, RealtimeServer, certified_names, made_certificate
 from harness.service.pace import Pace
-from harness.serving import Happening, Serving, Tally, calm_collector, check_log, serve
+from harness.serving import Happening, Serving, Tally, calm_collector, check_log, raise_file_limit, serve
 
 _YAML = (".yaml", ".yml")
 
@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if options.findings is not None:
         check_findings(options.findings, replace=options.force)
     calm_collector()
+    raise_file_limit()
     before = signal.getsignal(signal.SIGINT)
     try:
         with _certificate(options) as tls:

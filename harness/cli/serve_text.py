@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from harness.cli.crossing_text import (
     STREAMS,
@@ -37,6 +38,7 @@ from harness.serving import (
     Struck,
     TurnedAway,
     handshake_reason,
+    left_out,
 )
 
 _ROW_SECONDS = 5.0
@@ -46,6 +48,9 @@ _ROW_REST = 0.4
 """One that has not grown for so long is over. Microphones send every 10 to 200 ms."""
 
 _INDENT = " " * 18
+
+_MOST_AT_THE_END = 50
+"""Lines about one connection as it ends; the findings at the end have the rest."""
 
 _LIVE = {Kind.REFUSED: "REFUSED", Kind.PASSED: "ACCEPTED", Kind.FOUND: "FOUND"}
 """What is told of as it comes, and the word for it."""
@@ -202,6 +207,12 @@ class Story:
         yield line
         if crossed.note is None:
             yield from _judged_lines(crossed.judged)
+            more = left_out(crossed.entry)
+            if more:
+                yield [
+                    (f"{_INDENT}and       ", "bold"),
+                    (f"{count(more, 'more finding')} about this message", ""),
+                ]
         if crossed.note is not None:
             yield [(f"{_INDENT}note      ", "bold yellow"), (crossed.note, "")]
 
@@ -261,9 +272,9 @@ def _end_lines(closed: Closed) -> Iterator[Line]:
     style = "bold red" if refused or closed.failure else "bold green"
     line = [*_margin(closed.number, closed.t), ("closed", style), (f" {by}{code}: {', '.join(counts)}", "")]
     yield [*line, _fault(closed.fault)] if closed.fault else line
-    for text in dict.fromkeys(_refused_text(entry) for entry in refused):
+    for text in islice(dict.fromkeys(_refused_text(entry) for entry in refused), _MOST_AT_THE_END):
         yield [(f"{_INDENT}refused   ", "bold"), (text, "")]
-    for path, reason in _unproven(exchange).items():
+    for path, reason in islice(_unproven(exchange).items(), _MOST_AT_THE_END):
         yield [(f"{_INDENT}unproven  ", "bold"), (f"{shown(path)}: {shown(reason)}", "")]
     for waiting in exchange.unplayed:
         yield [(f"{_INDENT}unplayed  ", "bold"), (f"an answer that waits for {waiting}", "")]

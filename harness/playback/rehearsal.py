@@ -12,6 +12,7 @@ tell the difference but by the time it takes.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
@@ -33,6 +34,9 @@ _MOST_MOMENTS = 1000
 _MOST_SAID = 8192
 """What is remembered of one cassette: so many moments, none with messages of more characters."""
 
+_MOST_WAYS = 32
+"""In which sessions are opened: models, and the settings of minted keys."""
+
 _MOST_GIVEN = 262_144
 """Bytes that are given by heart, as they are made at once; a long answer is made as it is taken."""
 
@@ -47,8 +51,8 @@ class Stage:
         self.dialect = dialect
         self.cassette = cassette
         self._session = session or RehearsedPlayback
-        self._before: dict[str, Moment] = {}
-        """What comes before anything is said, by how a session is opened."""
+        self._before: OrderedDict[str, Moment] = OrderedDict()
+        """What comes before anything is said, by how a session is opened; those seen last."""
         self._remembered = 0
 
     def enter(
@@ -59,7 +63,16 @@ class Stage:
 
     def before(self, options: Json) -> Moment:
         """The beginning of all sessions that are opened in this way."""
-        return self._before.setdefault(json.dumps(options, sort_keys=True), Moment(START))
+        text = json.dumps(options, sort_keys=True)
+        if len(text) > _MOST_SAID:
+            return Moment(START)
+        if text not in self._before:
+            self._before[text] = Moment(START)
+            while len(self._before) > _MOST_WAYS:
+                _, gone = self._before.popitem(last=False)
+                self._remembered -= _count(gone)
+        self._before.move_to_end(text)
+        return self._before[text]
 
     def next(self, past: Sequence[Moment], messages: Said, options: Json) -> Moment | None:
         """What is said to messages after those of the past; None where that is not known, or not yet."""
@@ -95,6 +108,16 @@ class Stage:
                 return None
             moment = made_moment(messages, said, mint, (first, began))
         return moment
+
+
+def _count(moment: Moment) -> int:
+    """How many are remembered after it."""
+    number, left = 0, [moment]
+    while left:
+        after = left.pop().after.values()
+        number += len(after)
+        left += after
+    return number
 
 
 _SHELLS = ("handshake", "close_code", "close_by", "close_reason")

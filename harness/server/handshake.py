@@ -46,7 +46,7 @@ class Judged:
 def judge_handshake(dialect: Dialect, target: str, headers: Headers, keys: Keyring) -> Judged:
     """Judges a request for a WebSocket; `target` is its path and query."""
     path, query = split_target(target)
-    fields = {name.lower(): value for name, value in headers}
+    fields = _fields(headers)
     refused = _refused(dialect, path, query, fields, keys)
     ephemeral = None if refused else keys.ephemeral(offered_keys(query, fields, subprotocol=True))
     # What is new in each request is put in afterwards, for the rest is the same with every client of a kind.
@@ -78,6 +78,16 @@ def _error(dialect: Dialect, late: LateRefusal) -> tuple[str, Evidence]:
     return json.dumps({"type": "error", "event_id": id_, "error": event["error"]}), spec.fact.evidence
 
 
+def _fields(headers: Headers) -> dict[str, str]:
+    """Headers by their names in lower case; a list of subprotocols may come in several (RFC 6455 11.3.4)."""
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        more = key == "sec-websocket-protocol" and key in fields
+        fields[key] = f"{fields[key]}, {value}" if more else value
+    return fields
+
+
 @lru_cache(256)
 def _record(
     redactor: Redactor, path: str, query: tuple[tuple[str, str], ...], fields: tuple[tuple[str, str], ...]
@@ -86,7 +96,7 @@ def _record(
     subprotocols = dict(fields).get("sec-websocket-protocol", "")
     return Handshake(
         path=redactor.text(path),
-        query=tuple(redactor.value(dict(query)).items()),
+        query=tuple(redactor.query(dict(query)).items()),
         headers=tuple(redactor.value(dict(fields)).items()),
         subprotocols=tuple(redactor.text(name.strip()) for name in subprotocols.split(",") if name.strip()),
         status=101,

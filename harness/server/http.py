@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import h11
 
+from harness.server.head import MAX_HEAD, Head
+
 MAX_BODY = 1024 * 1024
 """Bytes of a request. What is sent by HTTP is a session's settings, at most a few dozen kilobytes."""
-
-MAX_HEAD = 32_768
-"""Bytes of a request line and its headers together."""
 
 _LINGERING_SECONDS = 2.0
 """How long we read on after our last answer: a connection closed on unread bytes would take it back."""
@@ -48,7 +47,8 @@ class HttpRequest(asyncio.Protocol):
     `answer` makes a reply of it; `broken` one of a status and what is wrong
     with a request that cannot be read. `again` is given the connection, what
     already came of its next request, and whether the client has yet to read its
-    answers, where it is kept alive; `over` is called when it is gone.
+    answers, where it is kept alive; `halfway` is called when the request never came
+    whole, and `over` when the connection is gone.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class HttpRequest(asyncio.Protocol):
         broken: Callable[[int, str, Request | None], Reply],
         *,
         again: Callable[[HttpRequest, bytes, bool], None],
+        halfway: Callable[[], None],
         over: Callable[[HttpRequest], None],
     ) -> None:
         self.transport = transport
@@ -66,7 +67,11 @@ class HttpRequest(asyncio.Protocol):
         self._answer = answer
         self._broken = broken
         self._again = again
+        self._halfway = halfway
+        self._shut = False
+        """It was ended by us."""
         self._gone = over
+        self._bytes = Head()
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._head: Request | None = None
         self._body = bytearray()
@@ -77,6 +82,7 @@ class HttpRequest(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._over:
             return
+        self._bytes.take(data)
         try:
             self._http.receive_data(data)
             self._read()
@@ -89,8 +95,7 @@ class HttpRequest(asyncio.Protocol):
             if isinstance(event, h11.Request):
                 fields = tuple((name.decode("latin-1"), _text(value)) for name, value in event.headers)
                 self._head = Request(event.method.decode("latin-1"), _text(event.target), fields)
-                # h11 minds the size of one that is incomplete alone.
-                if len(event.target) + sum(len(name) + len(value) for name, value in fields) > MAX_HEAD:
+                if self._bytes.too_long:  # h11 minds the size of one that is incomplete alone
                     self._refuse(431, f"a request line and headers of more than {MAX_HEAD} bytes")
                     return
             elif isinstance(event, h11.Data):
@@ -144,6 +149,11 @@ class HttpRequest(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def _left(self) -> None:
+        """Tells that the peer went before it had asked, and was not shown out."""
+        if not self._shut and asyncio.get_running_loop().time() < self._deadline.when():
+            self._halfway()
+
     def pause_writing(self) -> None:
         self._full = True
 
@@ -157,10 +167,13 @@ class HttpRequest(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
+        if not self._over:
+            self._left()
         self._gone(self)
 
     def shut(self) -> None:
         """The house closes."""
+        self._shut = True
         self.transport.abort()
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.messages import Json
 from harness.redaction import Redactor
 
 MOST_MINTED = 10_000
 """Minted keys that are known at a time; beyond that the oldest are forgotten."""
+
+MOST_SETTINGS = 64 * 1024 * 1024
+"""Characters of what they were minted for, likewise: a request may have a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Keyring:
         self.redactor = Redactor((key,))
         self.clock = clock
         self._minted: OrderedDict[str, EphemeralKey] = OrderedDict()
+        self._sizes: dict[str, int] = {}
+        """Characters of the settings of those that are good."""
 
     def mint(self, seconds: int, settings: Json, model: str | None) -> EphemeralKey:
         """A new key that is good for so many seconds."""
@@ -45,8 +51,15 @@ class Keyring:
         value = f"ek_{secrets.token_hex(16)}"
         minted = EphemeralKey(value, int(self.clock()) + seconds, settings, model)
         self._minted[value] = minted
-        while len(self._minted) > MOST_MINTED:
-            self._minted.popitem(last=False)
+        self._sizes[value] = len(json.dumps(settings))
+        for expired in [one for one in self._sizes if self.expired(self._minted[one])]:
+            # That it was one is still known, and told.
+            self._minted[expired] = replace(self._minted[expired], settings={})
+            del self._sizes[expired]
+        held = sum(self._sizes.values())
+        while len(self._minted) > MOST_MINTED or (len(self._minted) > 1 and held > MOST_SETTINGS):
+            oldest, _ = self._minted.popitem(last=False)
+            held -= self._sizes.pop(oldest, 0)
         return minted
 
     def own(self, offered: Iterable[str]) -> bool:

@@ -23,7 +23,7 @@ from harness.faults.steps import HandshakeFault
 from harness.server import http
 from harness.server.connection import Connection
 from harness.server.door import Door
-from harness.server.handshake import judge_handshake
+from harness.server.handshake import judge_handshake, split_target
 from harness.server.keys import EphemeralKey, Keyring
 from harness.server.limits import OF_THIS_SERVER, Limits
 from harness.server.opening import Opening, phrase, refusal_body
@@ -105,7 +105,9 @@ class RealtimeServer:
     @property
     def origin(self) -> str:
         """`http://127.0.0.1:PORT`, or `https://`; where it listens on all addresses, by the loopback."""
-        host = LOOPBACK if _everywhere(self._host) else self._host
+        host = self._host
+        if _everywhere(host):  # asyncio listens by version 6 alone where it is told to by its address
+            host = "::1" if ":" in host else LOOPBACK
         return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
@@ -161,6 +163,7 @@ class RealtimeServer:
             deadline,
             asked=self._asked_for_websocket,
             broken=self._broken,
+            halfway=self._left_halfway,
             over=self._over,
         )
         self._present.add(socket)
@@ -173,6 +176,7 @@ class RealtimeServer:
             self._rest.answer,
             self._rest.broken,
             again=self._again,
+            halfway=self._left_halfway,
             over=self._present.discard,
         )
         self._present.add(request)
@@ -187,6 +191,9 @@ class RealtimeServer:
         """What is no request is answered as where it is none by plain HTTP."""
         reply = self._rest.broken(status, problem, None)
         return reply.status, reply.phrase, reply.headers, reply.body
+
+    def _left_halfway(self) -> None:
+        self.turned_away("it ended its request half-way")
 
     def came(self, door: Door) -> None:
         self._present.add(door)
@@ -213,7 +220,7 @@ class RealtimeServer:
     def _asked_for_websocket(self, socket: Socket, request: Request) -> None:
         headers = list(request.headers.raw_items())
         upgrade = request.headers.get_all("Upgrade")
-        if not upgrade or request.path.partition("?")[0] == HEALTH_PATH:  # no handshake: a page is asked for
+        if not upgrade or split_target(request.path)[0] == HEALTH_PATH:  # no handshake: a page is asked for
             fields = tuple((name.lower(), value) for name, value in headers)
             reply = self._rest.answer(http.Request("GET", request.path, fields))
             socket.refuse(reply.status, reply.phrase, reply.headers, reply.body)

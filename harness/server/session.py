@@ -16,16 +16,13 @@ from collections.abc import Callable
 from harness.faults.values import NO_CODE
 from harness.server.connection import Connection
 from harness.server.limits import OF_THIS_SERVER, Limits
-from harness.server.socket import Socket
+from harness.server.socket import LEAST_REST, Socket
 from harness.service import Ending, Outgoing, Service
 from harness.service.pace import Pace
 
 PARTING_SECONDS = 0.05
 """The pause before the end at once: no service says its last word and hangs up in one packet, and
 clients on websockets 13 lose what they had not yet read when the connection ends."""
-
-LEAST_REST = 0.001
-"""Seconds; a clock that is a hair early must not make the loop spin."""
 
 FLUSH_SECONDS = 1.0
 """How long a client that reads slowly may hold up the loss of its connection."""
@@ -57,6 +54,9 @@ class Session:
         self._began = time.monotonic()
         self._started = False
         self._parting = False
+        self._limited = False
+        """It has had all the audio that one session takes."""
+        self._starting: asyncio.TimerHandle | None = None
         self._pausing: asyncio.TimerHandle | asyncio.Handle | None = None
         """While it runs nothing is sent."""
         self._resting: asyncio.TimerHandle | None = None
@@ -74,14 +74,17 @@ class Session:
         """The connection is open."""
         if self._pace.latency:
             self._connection.touch(self._pace.latency)
-            self._loop.call_later(self._pace.latency, self._guarded, self._start)
+            self._starting = self._loop.call_later(self._pace.latency, self._guarded, self._start)
         else:
             self._guarded(self._start)
 
     # Hearing.
 
     def heard(self, message: str | bytes) -> None:
-        """A message came from the client."""
+        """A message came from the client. Who was told that it is over is heard no more."""
+        protocol = self._socket.protocol
+        if protocol.close_sent is not None and protocol.close_rcvd_then_sent is not True:
+            return
         latency = self._pace.latency
         self._connection.touch(latency)
         if not latency:
@@ -112,13 +115,14 @@ class Session:
 
     def _take(self, message: str | bytes) -> None:
         service = self._service
-        if service.ending is not None:
+        if service.ending is not None or self._limited or self._connection.failure is not None:
             return  # who has hung up hears no more
         service.advance(self._pace.clock(self._wall()))
         service.receive(message)
         most = self._limits.audio_seconds
-        if most is not None and service.input.clock_ms > most * 1000 and not self._parting:
-            service.end(1008, f"more than {most:g} s of audio in one session, {OF_THIS_SERVER}")
+        if most is not None and service.input.clock_ms > most * 1000:
+            self._limited = True
+            service.end(1008, f"more than {most:g} s of audio in one session, {OF_THIS_SERVER}", overdue=True)
 
     def _listen(self) -> None:
         """Reads on, or lets a client wait that has sent too much for now."""
@@ -158,6 +162,18 @@ class Session:
                 self._pause(0.0)
         if socket.flush():
             self._connection.touch()
+        if socket.full and self._pausing is None and not self._parting:
+            self._outlast()
+
+    def _outlast(self) -> None:
+        """Keeps the time of a client that does not read: its session ends when others would."""
+        wall, service = self._wall(), self._service
+        service.advance(self._pace.clock(wall))
+        ending = service.end_overdue()
+        if ending is not None:
+            self._end(ending)
+        elif service.next_timer is not None:
+            self._wake_at(self._pace.seconds_to(service.next_timer, wall))
 
     def _say_together(self, wall: float, room: int) -> int:
         """Says all that may leave together; returns how many bytes that was."""
@@ -225,9 +241,11 @@ class Session:
             self._connection.touch(waits[0])
         if self._service.next_timer is not None:
             waits.append(self._pace.seconds_to(self._service.next_timer, wall))
-        if not waits:
-            return
-        due = self._loop.time() + max(min(waits), LEAST_REST)
+        if waits:
+            self._wake_at(min(waits))
+
+    def _wake_at(self, seconds: float) -> None:
+        due = self._loop.time() + max(seconds, LEAST_REST)
         if self._resting is not None:
             if self._resting.when() <= due:
                 return  # whoever wakes too early looks again
@@ -248,20 +266,13 @@ class Session:
 
     def _part(self, ending: Ending) -> None:
         if ending.code is None:
-            self._lose(time.monotonic() + FLUSH_SECONDS)
+            self._socket.lose(FLUSH_SECONDS)
         else:
             self._socket.close(None if ending.code == NO_CODE else ending.code, ending.reason)
 
-    def _lose(self, until: float) -> None:
-        """Drops the connection once what was sent has left this process: that must not be unsaid."""
-        if self._socket.transport.get_write_buffer_size() and time.monotonic() < until:
-            self._loop.call_later(LEAST_REST, self._lose, until)
-        else:
-            self._socket.shut()
-
     def lost(self) -> None:
         """The connection is gone; what was still on its way from the client is in the log all the same."""
-        for timer in (self._pausing, self._resting, self._carrying):
+        for timer in (self._pausing, self._resting, self._carrying, self._starting):
             if timer is not None:
                 timer.cancel()
         self._guarded(self._hear_out)

@@ -21,13 +21,13 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from harness.server.head import MAX_HEAD, Head
+
 CLOSING_SECONDS = 3.0
 """How long a client may hold up the end of its connection: one that never reads would do it for ever."""
 
-MAX_HEAD = 32_768
-"""Bytes of a request line and its headers together."""
-
-_END_OF_HEAD = b"\r\n\r\n"
+LEAST_REST = 0.001
+"""Seconds; a clock that is a hair early must not make the loop spin."""
 
 _PONG = 0x80 | Opcode.PONG
 
@@ -57,7 +57,8 @@ class Socket(asyncio.Protocol):
 
     `asked` is called with the request, which is to come before the `deadline`,
     and answers it; `broken` makes an answer to one that cannot be read, of a
-    status and what is wrong with it; `over` is called when the connection is gone.
+    status and what is wrong with it; `halfway` is called when it never came whole,
+    and `over` when the connection is gone.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Socket(asyncio.Protocol):
         *,
         asked: Callable[[Socket, Request], None],
         broken: Callable[[int, str], Refused],
+        halfway: Callable[[], None],
         over: Callable[[Socket], None],
     ) -> None:
         self.transport = transport
@@ -80,12 +82,14 @@ class Socket(asyncio.Protocol):
         self.gone = False
         self._asked = asked
         self._broken = broken
+        self._halfway = halfway
+        self._shut = False
+        """It was ended by us."""
         self._over = over
         self._request: Request | None = None
-        self._head = 0
-        """Bytes of the request that have come."""
-        self._tail = b""
-        """The last of them: its end may come in two parts."""
+        self._head = Head()
+        self._early = bytearray()
+        """What came after the request and before its answer, which a fault may hold up."""
         self._pieces = bytearray()
         """Of a message that comes in several frames."""
         self._of_text = True
@@ -115,6 +119,10 @@ class Socket(asyncio.Protocol):
     def accept(self, fields: Iterable[tuple[str, str]] = ()) -> int:
         """Answers the request with what HTTP and RFC 6455 say; returns the status, 101 where it is open."""
         assert self._request is not None
+        early, self._early = bytes(self._early), bytearray()
+        if early:  # whoever is to hear it is there by then
+            self.transport.resume_reading()
+            asyncio.get_running_loop().call_soon(self.data_received, early)
         response = self.protocol.accept(self._request)
         for name, value in fields:
             response.headers[name] = value
@@ -128,6 +136,7 @@ class Socket(asyncio.Protocol):
 
     def refuse(self, status: int, phrase: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
         """Answers the request with a response of ours."""
+        self._early.clear()
         self.protocol.send_response(_response(status, phrase, headers, body))
         self._flush_protocol()
         self._end_soon()
@@ -136,7 +145,7 @@ class Socket(asyncio.Protocol):
         """Answers what is no request; what `websockets` would say differs from version to version."""
         self._opening.cancel()
         self.protocol.data_to_send()
-        too_long = self._head > MAX_HEAD or isinstance(error, SecurityError)
+        too_long = self._head.too_long or isinstance(error, SecurityError)
         refused = self._broken(431 if too_long else 400, str(error) or type(error).__name__)
         self._send(_response(*refused).serialize())
         self._send_eof()
@@ -177,7 +186,20 @@ class Socket(asyncio.Protocol):
 
     def shut(self) -> None:
         """Drops the connection without a word."""
+        self._shut = True
         self.transport.abort()
+
+    def lose(self, seconds: float) -> None:
+        """Drops it once what was sent has left this process, for which the peer has so long to read it."""
+        loop = asyncio.get_running_loop()
+        if not self.transport.can_write_eof():
+            self.transport.close()  # TLS has a buffer beneath it, which only its end waits for
+            if not self.gone:
+                loop.call_later(seconds, self.transport.abort)
+        elif self.transport.get_write_buffer_size() and seconds > 0:
+            loop.call_later(LEAST_REST, self.lose, seconds - LEAST_REST)
+        else:
+            self.shut()
 
     # What the event loop calls.
 
@@ -186,6 +208,11 @@ class Socket(asyncio.Protocol):
             if self.protocol.handshake_exc is not None:
                 return  # no request, and answered as that
             data = self._read_head(data)
+        if self._request is not None and self.protocol.state is State.CONNECTING:
+            self._early += data
+            if len(self._early) > MAX_HEAD:
+                self.transport.pause_reading()
+            return
         self.protocol.receive_data(data)
         for event in self.protocol.events_received():
             if isinstance(event, Frame):
@@ -200,32 +227,34 @@ class Socket(asyncio.Protocol):
 
         Frames that came with it are read once it is answered: their answers must not go before that.
         """
-        seen = self._tail + data
-        end = seen.find(_END_OF_HEAD)
-        head = data if end < 0 else data[: end + len(_END_OF_HEAD) - len(self._tail)]
-        self._tail = seen[-3:]
-        self._head += len(head)
+        head = self._head.take(data)
         self.protocol.receive_data(head)
         for event in self.protocol.events_received():
-            if isinstance(event, Request) and self._head <= MAX_HEAD:
+            if isinstance(event, Request) and not self._head.too_long:
                 self._request = event
                 self._opening.cancel()
                 self._asked(self, event)
         error = self.protocol.handshake_exc
         if self._request is None and error is not None:
             self._refuse_broken(error.__cause__ or error)
-        elif self._request is None and self._head > MAX_HEAD:
+        elif self._request is None and self._head.too_long:
             self.protocol.handshake_exc = SecurityError(f"a request of more than {MAX_HEAD} bytes")
             self._refuse_broken(self.protocol.handshake_exc)
         return data[len(head) :]
 
     def eof_received(self) -> None:
+        if self._request is not None and self.protocol.state is State.CONNECTING:
+            return  # who hangs up before the answer gets none
+        if self._request is None and self.protocol.handshake_exc is None:
+            self._left()
         self.protocol.receive_eof()
         self._flush_protocol()
         self._end_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
+        if self._request is None and self.protocol.handshake_exc is None:
+            self._left()
         self.protocol.receive_eof()
         self._opening.cancel()
         if self._deadline is not None:
@@ -234,6 +263,11 @@ class Socket(asyncio.Protocol):
             self.listener.lost()
             self.listener = None
         self._over(self)
+
+    def _left(self) -> None:
+        """Tells that the peer went before it had asked, and was not shown out."""
+        if not self._shut and asyncio.get_running_loop().time() < self._opening.when():
+            self._halfway()
 
     def pause_writing(self) -> None:
         self.full = True

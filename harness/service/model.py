@@ -17,6 +17,7 @@ from harness.dialects import Dialect, Refusal
 from harness.exceptions import MessageFault
 from harness.faults import FaultLine
 from harness.messages import MAX_DEPTH, MISSING, Json, Side, get_path
+from harness.redaction import cut
 from harness.scenario import Answer, Cut, Failure, Text
 from harness.service.agenda import Queued
 from harness.service.answers import answer_events
@@ -35,6 +36,8 @@ from harness.service.running import Running
 from harness.service.sender import MAX_SHOWN, Sender
 from harness.service.speech import Detector, EnergyDetector
 from harness.service.supply import Delta, ResponseRequest, Supplied, Supplier, Supply
+
+_SHOWN_BYTES = 16
 
 __all__ = ["MAX_SHOWN", "STOCK_ANSWER", "Outgoing", "Service"]
 
@@ -147,9 +150,8 @@ class Service(Sender):
         try:
             read = read_frame(self.dialect, frame, self.nesting)
         except MessageFault as fault:
-            shown = frame if isinstance(frame, str) else f"{len(frame)} bytes: {frame[:MAX_SHOWN].hex(' ')}"
             error = "invalid_event" if "'type'" in fault.problem else "invalid_json"
-            self.log(Side.CLIENT, None, raw=shown[:MAX_SHOWN], refused_by_state=error, problem=fault.problem)
+            self.log(Side.CLIENT, None, raw=_shown(frame), refused_by_state=error, problem=fault.problem)
             self.refuse(Refused(error, fault.problem), {"event_id": fault.event_id})
             return
         event, refusals, canonical = read.event, read.refusals, read.canonical
@@ -365,6 +367,17 @@ class Service(Sender):
 def _adds(queued: Queued) -> bool:
     """Whether the model adds an item with it."""
     return bool(queued.response_id and queued.event and queued.event["type"] in _ADDING)
+
+
+def _shown(frame: str | bytes) -> str:
+    """A frame that is no event, as it goes into the log: as text where it is some: secrets are text."""
+    if isinstance(frame, str):
+        return cut(frame, MAX_SHOWN)
+    try:
+        text = cut(frame.decode(), MAX_SHOWN)
+    except UnicodeDecodeError:
+        text = frame[:_SHOWN_BYTES].hex(" ")
+    return f"{len(frame)} bytes: {text}"
 
 
 def _without(event: Json, refusals: tuple[Refusal, ...]) -> Json:

@@ -31,6 +31,8 @@ MAX_SHOWN = 65_536
 class Sender(ABC):
     """The sending half of a session: the clock, what is to come, and the log of what crossed."""
 
+    _overdue: Ending | None = None
+
     def __init__(self, dialect: Dialect, mint: IdMint, faults: FaultLine | None) -> None:
         self.dialect = dialect
         self.mint = mint
@@ -94,12 +96,21 @@ class Sender(ABC):
         t = begun + passage.times[0]
         self.agenda.push(Queued(t, None, origin, response_id=response_id, passage=passage, begun=begun))
 
-    def end(self, code: int | None, reason: str = "") -> None:
-        """Queues the end of the connection."""
-        self._end(Ending(code, reason), LATENCY)
+    def end(self, code: int | None, reason: str = "", *, overdue: bool = False) -> None:
+        """Queues the end of the connection; one that is `overdue` waits for nobody who does not read."""
+        ending = Ending(code, reason)
+        self._end(ending, LATENCY)
+        if overdue and self._overdue is None:
+            self._overdue = ending
 
     def _end(self, ending: Ending, delay: float) -> None:
         self.agenda.push(Queued(self.t + delay, None, Origin.MODELLED, ending=ending))
+
+    def end_overdue(self) -> Ending | None:
+        """Ends at once where an end is overdue, whatever is to be said before it: nobody reads that."""
+        if self._overdue is not None and self.ending is None:
+            self.ending = self._overdue
+        return self.ending
 
     @property
     def now(self) -> float:

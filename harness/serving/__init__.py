@@ -1,5 +1,6 @@
 """Serves a model or cassettes to any client, and tells what happens while it does."""
 
+from harness.serving.files import raise_file_limit
 from harness.serving.happenings import (
     Answered,
     Closed,
@@ -12,7 +13,7 @@ from harness.serving.happenings import (
     Struck,
     TurnedAway,
 )
-from harness.serving.judge import Judge, Judged, Kind, judge_handshake
+from harness.serving.judge import Judge, Judged, Kind, judge_handshake, left_out
 from harness.serving.log import check_log
 from harness.serving.memory import calm_collector
 from harness.serving.refusals import handshake_reason
@@ -44,5 +45,7 @@ __all__ = [
     "check_log",
     "handshake_reason",
     "judge_handshake",
+    "left_out",
+    "raise_file_limit",
     "serve",
 ]

@@ -41,6 +41,10 @@ _RULES = {
 """By the code our server closes with where its client broke the rules of WebSocket: code, expected, mend."""
 
 
+MOST_OF_ONE = 50
+"""Findings about one message: who sends thousands of wrong fields at once must not hold up all others."""
+
+
 class Kind(StrEnum):
     """How a finding came about."""
 
@@ -73,6 +77,11 @@ def judge_handshake(dialect: Dialect, handshake: Handshake) -> Iterator[Judged]:
         yield Judged(kind, replace(finding, mend=finding.mend + mend))
 
 
+def left_out(entry: Entry) -> int:
+    """How many more findings there would be about a message."""
+    return sum(max(len(found) - MOST_OF_ONE, 0) for found in (entry.refusals, entry.unproven))
+
+
 class Judge:
     """Told of every message of one connection. `session` is the one in force, in canonical form."""
 
@@ -87,12 +96,12 @@ class Judge:
         `note` says where it is a tool's result that belongs to no call.
         """
         passed = entry.fault is not None
-        for place, refusal in enumerate(entry.refusals):
+        for place, refusal in enumerate(entry.refusals[:MOST_OF_ONE]):
             finding = event_finding(self._dialect, refusal, at=entry.number, first=place == 0, lenient=passed)
             yield Judged(Kind.PASSED if passed else Kind.REFUSED, finding)
         if entry.refused_by_state is not None:
             yield Judged(Kind.REFUSED, state_finding(self._dialect, entry))
-        for open_ in entry.unproven:
+        for open_ in entry.unproven[:MOST_OF_ONE]:
             if of_content_part(open_):
                 part = content_part_finding(self._dialect, open_, entry.event, at=entry.number)
                 yield Judged(Kind.FOUND, part)

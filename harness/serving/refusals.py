@@ -11,6 +11,7 @@ from harness.dialects import Acceptance, Dialect, Evidence, Refusal, bundled_dia
 from harness.dialects.model import DEPLOYMENT
 from harness.findings import Basis, Finding, Severity
 from harness.messages import TOO_DEEP
+from harness.redaction import cut
 from harness.service import Entry, Handshake
 
 _MOST_SHOWN = 160
@@ -106,7 +107,7 @@ def _too_deep(entry: Entry, problem: str) -> Finding:
         path="a frame that is no event",
         message=f"{problem}, a limit of this server: it answers with an error, and nothing else happens.",
         expected=problem.replace(f"{TOO_DEEP} than", "at most"),
-        actual=entry.raw and entry.raw[:_MOST_SHOWN],
+        actual=cut(entry.raw or "", _MOST_SHOWN),
         basis=(Basis(Evidence.ASSUMED, "how deep a message may nest, nobody has published"),),
         mend="serve with a higher --limit nesting, up to 64; real events have ten levels at most",
         at=entry.number,
@@ -132,7 +133,7 @@ def handshake_reason(dialect: Dialect, handshake: Handshake, origin: str) -> tup
         if rule.missing_from(sent):
             return f"{rule.name} is missing", right, evidence
         if rule.name in sent and not rule.takes(sent[rule.name]):
-            why = f"{rule.name} is {sent[rule.name][:_MOST_SHOWN]}, not {rule.value}"
+            why = f"{rule.name} is {cut(sent[rule.name], _MOST_SHOWN)}, not {rule.value}"
             return why, right, evidence
     for header in rules.headers:
         if handshake.refusal == "refused_header" and header.refuses(handshake.header(header.name)):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.documents import write_whole
 from harness.exceptions import FileFault
@@ -32,6 +34,8 @@ from harness.serving.tap import Tap, Tapped, Watched
 
 LOOK_SECONDS = 0.05
 """How often what happened is told."""
+
+_NO_FILES = "no more connections can be had: this process may open no more files (ulimit -n)"
 
 _LATE_AT_ONCE = 10
 """Connections that are judged when they are over, in one look: others wait meanwhile."""
@@ -65,6 +69,7 @@ async def serve(
         tls=tls.context if tls else None,
     )
     teller = _Teller(serving, server, faults, tell)
+    asyncio.get_running_loop().set_exception_handler(teller.broke)
     try:
         async with server:
             ready(server)
@@ -96,6 +101,8 @@ class _Teller:
         self._gone = False
         """Whether a connection was let go since memory was collected."""
         self._collected = 0.0
+        self._full = 0.0
+        """When files ran out last."""
 
     def look(self, *, ended: bool = False) -> None:
         """Tells what is new, and lets go of what is over, as all is once the server has `ended`."""
@@ -117,6 +124,15 @@ class _Teller:
             if over:
                 self._server.forget(connection)
                 self._gone = True
+
+    def broke(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the loop meets with. It says a thousand times that no more files are to be had."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            loop.default_exception_handler(context)
+        elif time.monotonic() - self._full > 1.0:  # asyncio tries again after a second
+            self._full = time.monotonic()
+            self._tell(Stranger(_NO_FILES))
 
     def _tell_of_strangers(self) -> None:
         """What came to the port and was no WebSocket."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.findings import Finding, Severity
 from harness.messages import Side
+from harness.redaction import cut
 from harness.server import OF_THIS_SERVER
 from harness.serving.happenings import (
     Answered,
@@ -29,7 +30,7 @@ from harness.serving.happenings import (
     Stranger,
     TurnedAway,
 )
-from harness.serving.judge import Judged, Kind
+from harness.serving.judge import Judged, Kind, left_out
 
 MOST_FINDINGS = 200
 """Of one client. Who sends nonsense on purpose finds a new kind of it each time."""
@@ -148,7 +149,9 @@ class Tally:
 
     def _crossed(self, crossed: Crossed) -> None:
         if crossed.entry.side is Side.CLIENT:
-            self._open[crossed.number][0].sent += 1
+            client = self._open[crossed.number][0]
+            client.sent += 1
+            client.left_out += left_out(crossed.entry)
             self._add(crossed.number, crossed.t, crossed.judged)
 
     def _turned_away(self, away: TurnedAway) -> None:
@@ -222,4 +225,4 @@ def _value(value: Any) -> Any:
 
 
 def _cut(text: str, most: int = _MOST_SHOWN) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return cut(text, most)

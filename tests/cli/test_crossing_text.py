@@ -76,7 +76,14 @@ def test_text_that_would_command_a_terminal_is_made_harmless(text: str) -> None:
 
 
 def test_a_value_that_is_too_long_is_cut() -> None:
-    assert shown("x" * 500) == "x" * 159 + "…"
+    assert shown("é" * 500) == "é" * 159 + "…"
+
+
+def test_a_word_that_the_cut_goes_through_is_left_out_for_it_may_be_a_secret() -> None:
+    for before in range(120, 160, 2):
+        said = shown("x " * (before // 2) + "key-0123456789abcdef and more")
+        assert "key-0123456789abcdef" in said or "key" not in said
+    assert shown(f"{'x ' * 60}{'0' * 32} {'y' * 20}") == f"{'x ' * 60}{'0' * 32} …"
 
 
 ODD: tuple[Any, ...] = (

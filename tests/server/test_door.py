@@ -326,8 +326,8 @@ async def test_a_head_that_never_ends_is_read_no_further(monkeypatch: pytest.Mon
     [
         (b"", []),
         (b"GET /openai", ["it ended its first line half-way"]),
-        (opening()[:60], []),
-        (minting()[:-2], []),
+        (opening()[:60], ["it ended its request half-way"]),
+        (minting()[:-2], []),  # which is answered with 400
     ],
     ids=["before a byte", "in a first line", "in the headers of a GET", "in the body of a POST"],
 )

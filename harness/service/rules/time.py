@@ -43,7 +43,7 @@ def start_expiry(service: Service) -> None:
     def expire() -> None:
         if rule_.error is not None:
             service.refuse(Refused(rule_.error, seconds // 60), {})
-        service.end(rule_.code, rule_.reason or "")
+        service.end(rule_.code, rule_.reason or "", overdue=True)
 
     service.agenda.set_timer(EXPIRY, service.now + seconds, expire)
 
