@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redaction import REDACTED, Redactor
+from harness.redaction import REDACTED, Redactor, cut
 
 KEY = "7f3A9c0D1e2B4f5a6b7C8d9e0F1a2B3c"
 """Made up; shaped as an Azure key."""
@@ -230,3 +230,32 @@ def test_a_key_that_findings_name_by_its_path_goes_too() -> None:
     assert Redactor().value({"session.tools[0].authorization": "MCPTOKEN"}) == {
         "session.tools[0].authorization": REDACTED
     }
+
+
+@given(st.integers(0, 400), st.sampled_from(["", " ", '"', "{", "é", "\n"]))
+def test_a_secret_is_never_cut_in_two(before: int, sign: str) -> None:
+    secret = "0123456789abcdef" * 2
+    text = "é" * before + sign + secret + " and more of it" * 20
+    for most in (160, 400):
+        short = cut(text, most)
+        assert len(short) <= most
+        assert secret in short or "0123456" not in short
+
+
+def test_text_that_is_short_enough_is_left_as_it_is() -> None:
+    assert cut("x" * 160, 160) == "x" * 160
+    assert cut("one two three", 9) == "one two …"
+
+
+def test_more_is_a_secret_by_its_name_in_a_query_than_in_json() -> None:
+    redactor = Redactor()
+    assert redactor.query({"token": "a", "Key": "b", "model": "m"}) == {
+        "token": REDACTED,
+        "Key": REDACTED,
+        "model": "m",
+    }
+    assert redactor.value({"key": "b"}) == {"key": "b"}
+    assert (
+        redactor.text("wss://x/y?model=m&token=abc&key=def")
+        == f"wss://x/y?model=m&token={REDACTED}&key={REDACTED}"
+    )

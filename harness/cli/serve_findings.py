@@ -59,7 +59,7 @@ def _client_lines(client: Client, dialect: str) -> Iterator[Line]:
     for one in client.of(Kind.UNPLAYED):
         yield [("  unplayed   ", "bold"), (f"{shown(one.finding.message, 400)} {_often(one)}", "")]
     if client.left_out:
-        yield [("  and        ", "bold"), (f"{count(client.left_out, 'more')} of further kinds", "")]
+        yield [("  and        ", "bold"), (f"{client.left_out} more, of further kinds or of one message", "")]
     if client.failures:
         text = f"the harness failed on {count(client.failures, 'connection')}, which say nothing"
         yield [("  fault      ", "bold red"), (text, "")]

@@ -687,3 +687,14 @@ def test_a_process_in_the_background_of_a_script_ends_when_it_is_told_to() -> No
     finally:
         process.kill()
     assert (process.returncode, err) == (0, "")
+
+
+async def test_a_message_with_thousands_of_faults_is_told_in_part_and_holds_up_nobody() -> None:
+    session = {"type": "realtime", **{f"field_{number}": 1 for number in range(5000)}}
+    async with served("--model") as running, running.dial() as websocket:
+        await say(websocket, {"type": "session.update", "session": session})
+        await hear_until(websocket, "error")
+        said = await running.until("more findings about this message")
+    assert "and       4950 more findings about this message" in said
+    assert said.count("  REFUSED ") == 50
+    assert "and        4950 more, of further kinds or of one message" in running.said

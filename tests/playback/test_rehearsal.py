@@ -14,6 +14,7 @@ from harness.dialects import bundled_dialect
 from harness.faults import FaultLine, parse_fault
 from harness.messages import Side
 from harness.playback import Playback, Stage
+from harness.playback.moments import Moment
 from harness.service import Handshake
 from tests.cases import cassette
 from tests.talk import BOTH, GA, NOW, user_item
@@ -260,3 +261,21 @@ def test_nobody_can_tell_whatever_is_done(todo: list[Act]) -> None:
         session, service = stage.enter(seed=seed, unix_time=NOW), real(GA, "text-turn", seed)
         assert shown(session, perform(session, todo)) == shown(service, perform(service, todo))
         assert list(map(str, session.exchange.unplayed)) == list(map(str, service.exchange.unplayed))
+
+
+def test_ways_to_open_a_session_are_forgotten_when_there_are_many() -> None:
+    frames = frames_of(GA, "text-turn")
+    stage = Stage(bundled_dialect(GA), cassette(GA, "text-turn"))
+    for number in range(100):
+        for seed in range(3):
+            whole(stage.enter(seed=seed, unix_time=NOW, model=f"model-{number}"), frames)
+    kept = list(stage._before.values())
+    assert len(kept) == 32
+    assert stage._remembered == sum(map(remembered, kept)) > 32
+    long = {"instructions": "x" * 10_000}
+    whole(stage.enter(seed=1, unix_time=NOW, settings=long), frames)
+    assert list(stage._before.values()) == kept
+
+
+def remembered(moment: Moment) -> int:
+    return sum(1 + remembered(later) for later in moment.after.values())

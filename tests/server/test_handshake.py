@@ -335,3 +335,23 @@ def test_every_request_gets_an_answer(dialect: str, target: str, name: str, valu
     judged = judge_handshake(bundled_dialect(dialect), target, [(name, value)], Keyring(KEY))
     assert judged.refusal is not None
     assert judged.handshake.status in (400, 401, 404)
+
+
+def test_subprotocols_may_come_in_several_headers() -> None:
+    found = bundled_dialect("openai-ga")
+    headers = [
+        ("Sec-WebSocket-Protocol", f"openai-insecure-api-key.{KEY}"),
+        ("Sec-WebSocket-Protocol", "realtime"),
+    ]
+    judged = judge_handshake(found, "/v1/realtime?model=gpt-realtime", headers, Keyring(KEY))
+    assert judged.refusal is None
+    assert judged.handshake.subprotocols[1] == "realtime"
+
+
+def test_what_is_a_secret_by_its_name_in_a_query_is_not_logged() -> None:
+    target = f"{TARGET[GA]}&token=a-secret-of-somebody&key=another-secret&sig=a-third-one"
+    judged = judge_handshake(bundled_dialect(GA), target, [("api-key", KEY)], Keyring(KEY))
+    assert judged.refusal is None
+    query = dict(judged.handshake.query)
+    assert query["model"] == "gpt-realtime"
+    assert {query["token"], query["key"], query["sig"]} == {"[redacted]"}

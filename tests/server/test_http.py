@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from harness.server.head import MAX_HEAD
 from harness.server.http import MAX_BODY
 from tests.server.raw import Answer, alone, among_others, minting, opening, peer, request
 from tests.server.serving import KEY
@@ -181,3 +182,12 @@ async def test_bytes_that_are_no_text_in_a_target_or_a_header_are_answered() -> 
     assert (await answered(opening(GA, key="\udcff"))).status == 401
     assert (await answered(opening(target="/\x00"))).status == 404
     assert (await answered(opening(target="/\xe9"))).status in (400, 404)  # older libraries read it
+
+
+@pytest.mark.parametrize("cut", [0, 100, 20_000, 34_000])
+async def test_a_head_that_is_too_long_is_so_however_it_is_cut(cut: int) -> None:
+    said = request("PUT", SOCKET, b"", *(f"a{number}: {number}" for number in range(2800)))
+    assert len(said) > MAX_HEAD > sum(len(line) - 2 for line in said.split(b"\r\n"))
+    async with among_others() as server, peer(server) as one:
+        await one.say(*filter(None, (said[:cut], said[cut:])))
+        assert (await one.answer()).status == 431

@@ -172,3 +172,19 @@ async def test_no_key_stands_in_what_is_kept_of_requests_and_handshakes(name: st
             assert KEY not in kept
             assert key not in kept
             assert len(server.asked) == 4
+
+
+def test_of_keys_that_are_over_only_that_they_were_some_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    keys = Keyring(KEY, lambda: now)
+    old = keys.mint(10, {"instructions": "x" * 100_000}, "m")
+    now = 2000.0
+    keys.mint(10, {}, None)
+    kept = keys.ephemeral([old.value])
+    assert kept is not None
+    assert keys.expired(kept)
+    assert kept.settings == {}
+    monkeypatch.setattr("harness.server.keys.MOST_SETTINGS", 1_000_000)
+    many = [keys.mint(10_000, {"instructions": "x" * 300_000}, "m") for _ in range(10)]
+    there = [keys.ephemeral([one.value]) is not None for one in many]
+    assert there == [False] * 7 + [True] * 3

@@ -317,3 +317,18 @@ async def test_audio_in_any_frames_reaches_the_recorded_answer() -> None:
         heard: list[Json] = await hear_until(websocket, "response.done")
         assert types(heard)[0] == "input_audio_buffer.committed"
         assert {start.origin for start in exchange_of(server.connections[0]).responses} == {Origin.RECORDED}
+
+
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")])
+async def test_the_address_that_is_shown_can_be_dialled(host: str, shown: str) -> None:
+    found = bundled_dialect(GA)
+    try:
+        async with RealtimeServer(
+            found, KEY, lambda _: Service(found, seed=1, unix_time=NOW), host=host
+        ) as server:
+            assert server.origin == f"http://{shown}:{server.port}"
+            async with dial(server) as websocket:
+                assert (await hear(websocket))["type"] == "session.created"
+    except UsageFault:
+        assert ":" in host
+        pytest.skip("no IPv6 here")

@@ -15,7 +15,7 @@ from harness.dialects import bundled_dialect, judge_client_event
 from harness.faults import FaultLine, parse_fault
 from harness.messages import Json, get_path, render_event
 from harness.scenario import Audio, Call, Cut, Speech, Text
-from harness.service import Origin
+from harness.service import Origin, Service
 from harness.service.durations import LATENCY, THINKING
 from harness.service.model import MAX_SHOWN
 from tests.talk import BOTH, GA, NOW, PREVIEW, Talk, one, only, result_item, talk, types, user_item
@@ -924,3 +924,19 @@ def test_the_same_frames_give_the_same_session(dialect: str) -> None:
         return [render_event(event) for event in spoken.heard]
 
     assert session() == session()
+
+
+@pytest.mark.parametrize(
+    ("frame", "logged"),
+    [
+        (b'{"type": "x", "k": "secret"}', '28 bytes: {"type": "x", "k": "secret"}'),  # a redactor sees it
+        (b"\xff" * 40, "40 bytes: " + " ".join(["ff"] * 16)),
+        ("no json", "no json"),
+    ],
+)
+def test_a_frame_that_is_no_event_is_logged_as_text_where_it_is_some(frame: str | bytes, logged: str) -> None:
+    service = Service(bundled_dialect(GA), seed=1, unix_time=NOW)
+    service.receive(frame)
+    (entry,) = service.exchange.client_entries()
+    assert (entry.event, entry.raw) == (None, logged)
+    assert entry.problem

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import base64
+import json
 
 from harness.dialects import bundled_dialect
 from harness.findings import Severity
 from harness.messages import Side
 from harness.service import Entry, Exchange
-from harness.serving import Judge, Kind
+from harness.service.reading import read_frame
+from harness.serving import Judge, Kind, left_out
 from tests.talk import GA
 
 PCM = {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}}}
@@ -34,3 +36,16 @@ def test_the_rate_is_that_of_the_session_in_force() -> None:
     for number in range(60):
         list(judge.sent(append(number, 800), number * 0.025, LAW))
     assert list(judge.over(Exchange(), by_fault=False)) == []
+
+
+def test_of_thousands_of_faults_in_one_message_the_first_are_told_and_the_rest_is_counted() -> None:
+    dialect = bundled_dialect(GA)
+    event = {
+        "type": "session.update",
+        "session": {"type": "realtime", **dict.fromkeys(map(str, range(3000)), 1)},
+    }
+    refusals = read_frame(dialect, json.dumps(event)).refusals
+    entry = Entry(1, 0.0, Side.CLIENT, event, (event,), refusals=refusals)
+    assert len(refusals) == 3000
+    assert len(list(Judge(dialect).sent(entry, 0.0, PCM))) == 50
+    assert left_out(entry) == 2950

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,18 @@ from harness.faults import parse_fault
 from harness.model_script import stock_script
 from harness.server import RealtimeServer
 from harness.service.pace import Pace
-from harness.serving import Answered, Closed, Crossed, Failed, Happening, Serving, Tapped, TurnedAway, serve
+from harness.serving import (
+    Answered,
+    Closed,
+    Crossed,
+    Failed,
+    Happening,
+    Serving,
+    Stranger,
+    Tapped,
+    TurnedAway,
+    serve,
+)
 from tests.server.serving import KEY, TARGET, dial, hear, hear_until, say
 from tests.talk import GA, user_item
 
@@ -137,3 +149,16 @@ async def test_a_request_for_no_websocket_is_told_as_a_page_that_was_asked_for()
         await reader.read()
         writer.close()
         await one.until(Answered)
+
+
+async def test_that_no_more_files_may_be_opened_is_told_once_a_second() -> None:
+    async with running(STOCK) as one:
+        loop = asyncio.get_running_loop()
+        for _ in range(1000):  # so often asyncio says it
+            error = OSError(errno.EMFILE, "Too many open files")
+            loop.call_exception_handler(
+                {"message": "socket.accept() out of system resource", "exception": error}
+            )
+        await one.until(Stranger)
+        (stranger,) = [told for told in one.told if isinstance(told, Stranger)]
+        assert "ulimit -n" in stranger.why
