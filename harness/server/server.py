@@ -220,7 +220,8 @@ class RealtimeServer:
     def _asked_for_websocket(self, socket: Socket, request: Request) -> None:
         headers = list(request.headers.raw_items())
         upgrade = request.headers.get_all("Upgrade")
-        if not upgrade or split_target(request.path)[0] == HEALTH_PATH:  # no handshake: a page is asked for
+        page = not upgrade or (HEALTH_PATH in request.path and split_target(request.path)[0] == HEALTH_PATH)
+        if page:  # that is asked for, and no handshake
             fields = tuple((name.lower(), value) for name, value in headers)
             reply = self._rest.answer(http.Request("GET", request.path, fields))
             socket.refuse(reply.status, reply.phrase, reply.headers, reply.body)
