@@ -88,6 +88,7 @@ class Socket(asyncio.Protocol):
         self._over = over
         self._request: Request | None = None
         self._head = Head()
+        self._answered = False
         self._early = bytearray()
         """What came after the request and before its answer, which a fault may hold up."""
         self._pieces = bytearray()
@@ -119,6 +120,7 @@ class Socket(asyncio.Protocol):
     def accept(self, fields: Iterable[tuple[str, str]] = ()) -> int:
         """Answers the request with what HTTP and RFC 6455 say; returns the status, 101 where it is open."""
         assert self._request is not None
+        self._answered = True
         early, self._early = bytes(self._early), bytearray()
         if early:  # whoever is to hear it is there by then
             self.transport.resume_reading()
@@ -136,7 +138,10 @@ class Socket(asyncio.Protocol):
 
     def refuse(self, status: int, phrase: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
         """Answers the request with a response of ours."""
-        self._early.clear()
+        self._answered = True
+        if self._early:  # what still comes is read, and passed over
+            self._early.clear()
+            self.transport.resume_reading()
         self.protocol.send_response(_response(status, phrase, headers, body))
         self._flush_protocol()
         self._end_soon()
@@ -208,7 +213,7 @@ class Socket(asyncio.Protocol):
             if self.protocol.handshake_exc is not None:
                 return  # no request, and answered as that
             data = self._read_head(data)
-        if self._request is not None and self.protocol.state is State.CONNECTING:
+        if self._request is not None and not self._answered:
             self._early += data
             if len(self._early) > MAX_HEAD:
                 self.transport.pause_reading()
@@ -243,7 +248,7 @@ class Socket(asyncio.Protocol):
         return data[len(head) :]
 
     def eof_received(self) -> None:
-        if self._request is not None and self.protocol.state is State.CONNECTING:
+        if self._request is not None and not self._answered:
             return  # who hangs up before the answer gets none
         if self._request is None and self.protocol.handshake_exc is None:
             self._left()

@@ -85,6 +85,22 @@ async def test_a_server_goes_down_whatever_stands_behind_a_held_up_handshake(ear
         assert server.connections[0].failure is None
 
 
+async def test_a_refusal_comes_whole_to_who_has_sent_megabytes_behind_its_request() -> None:
+    """A connection that is closed on bytes nobody read takes back what was sent last."""
+    line = FaultLine([parse_fault("refuse-handshake:status=503")])
+    found = bundled_dialect(GA)
+
+    def new(_: Opening) -> Playback:
+        raise AssertionError("nobody gets in")
+
+    async with RealtimeServer(found, KEY, new, faults=line) as server, peer(server) as one:
+        said = asyncio.create_task(one.say(opening() + frame("x" * 20_000_000)))
+        assert (await one.answer()).status == 503
+        await said
+        assert await one.ended() == b""
+        assert newest(server).handshake.status == 503
+
+
 async def test_who_hangs_up_while_its_handshake_is_held_up_is_gone() -> None:
     async with held_up(30) as server, peer(server) as one:
         await one.say(opening())
