@@ -64,7 +64,10 @@ _SHORT, _REMEMBERED = 200, 1000
 """Characters of a text that is remembered, and how many are."""
 
 
-_LAST_WORD = re.compile(r"[^\s\"'\\,{}\[\]<>\x80-\U0010ffff]{1,512}$")
+_LONGEST = 512
+"""Characters that are left out at most."""
+
+_LAST_WORD = re.compile(r"[^\s\"'\\,{}\[\]<>\x80-\U0010ffff]+$")
 """What may be the beginning of a secret: all that people write one with (JSON's own signs apart)."""
 
 
@@ -75,7 +78,9 @@ def cut(text: str, most: int) -> str:
     """
     if len(text) <= most:
         return text
-    return f"{_LAST_WORD.sub('', text[: most - 1])}…"
+    kept = text[: most - 1]
+    # Only the end is searched: a peer may send a word that never ends.
+    return f"{kept[:-_LONGEST]}{_LAST_WORD.sub('', kept[-_LONGEST:])}…"
 
 
 class Redactor:

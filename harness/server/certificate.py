@@ -52,13 +52,17 @@ class Certificate:
     """The authority's certificate as PEM, by its absolute path."""
 
 
+def everywhere(host: str) -> bool:
+    """Whether it stands for all addresses of the machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def certified_names(host: str) -> tuple[str, ...]:
     """What clients may call a server that listens on `host`; on all addresses, the names of the machine."""
-    try:
-        everywhere = ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        everywhere = False
-    return tuple(dict.fromkeys((*NAMES, *(_own_names() if everywhere else (host,)))))
+    return tuple(dict.fromkeys((*NAMES, *(_own_names() if everywhere(host) else (host,)))))
 
 
 def _own_names() -> list[str]:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 from harness.dialects import Acceptance, Dialect, Evidence
@@ -17,7 +16,7 @@ from harness.redaction import Redactor
 from harness.server.keys import EphemeralKey, Keyring
 from harness.server.opening import error_body
 from harness.service import KEY_SUBPROTOCOL, Handshake
-from harness.service.errors import error_event
+from harness.service.errors import Refused, error_event
 from harness.service.ids import IdMint
 
 WRONG_QUERY = "The query parameter '{name}' has a value that is not supported."
@@ -73,7 +72,7 @@ def judge_handshake(dialect: Dialect, target: str, headers: Headers, keys: Keyri
 def _error(dialect: Dialect, late: LateRefusal) -> tuple[str, Evidence]:
     """The error event that a refusal after the handshake is, and how well it is known."""
     spec = dialect.errors[late.error]
-    event = error_event(spec, SimpleNamespace(value=None, expected=None), None)
+    event = error_event(spec, Refused(late.error), None)
     id_ = IdMint(secrets.randbits(32), int(time.time())).mint("event")
     return json.dumps({"type": "error", "event_id": id_, "error": event["error"]}), spec.fact.evidence
 

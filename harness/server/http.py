@@ -59,7 +59,7 @@ class HttpRequest(asyncio.Protocol):
         broken: Callable[[int, str, Request | None], Reply],
         *,
         again: Callable[[HttpRequest, bytes, bool], None],
-        halfway: Callable[[], None],
+        halfway: Callable[[asyncio.TimerHandle], None],
         over: Callable[[HttpRequest], None],
     ) -> None:
         self.transport = transport
@@ -68,8 +68,6 @@ class HttpRequest(asyncio.Protocol):
         self._broken = broken
         self._again = again
         self._halfway = halfway
-        self._shut = False
-        """It was ended by us."""
         self._gone = over
         self._bytes = Head()
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
@@ -149,11 +147,6 @@ class HttpRequest(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def _left(self) -> None:
-        """Tells that the peer went before it had asked, and was not shown out."""
-        if not self._shut and asyncio.get_running_loop().time() < self._deadline.when():
-            self._halfway()
-
     def pause_writing(self) -> None:
         self._full = True
 
@@ -168,12 +161,11 @@ class HttpRequest(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
         if not self._over:
-            self._left()
+            self._halfway(self._deadline)
         self._gone(self)
 
     def shut(self) -> None:
         """The house closes."""
-        self._shut = True
         self.transport.abort()
 
 

@@ -7,7 +7,6 @@ is served, a cassette or the model, is the factory's to say.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from harness.exceptions import UsageFault
 from harness.faults import FaultLine
 from harness.faults.steps import HandshakeFault
 from harness.server import http
+from harness.server.certificate import everywhere
 from harness.server.connection import Connection
 from harness.server.door import Door
 from harness.server.handshake import judge_handshake, split_target
@@ -106,7 +106,7 @@ class RealtimeServer:
     def origin(self) -> str:
         """`http://127.0.0.1:PORT`, or `https://`; where it listens on all addresses, by the loopback."""
         host = self._host
-        if _everywhere(host):  # asyncio listens by version 6 alone where it is told to by its address
+        if everywhere(host):  # asyncio listens by version 6 alone where it is told to by its address
             host = "::1" if ":" in host else LOOPBACK
         return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
@@ -192,8 +192,11 @@ class RealtimeServer:
         reply = self._rest.broken(status, problem, None)
         return reply.status, reply.phrase, reply.headers, reply.body
 
-    def _left_halfway(self) -> None:
-        self.turned_away("it ended its request half-way")
+    def _left_halfway(self, deadline: asyncio.TimerHandle) -> None:
+        """A connection ended before its request was whole, and it was not we who ended it."""
+        assert self._server is not None
+        if self._server.is_serving() and asyncio.get_running_loop().time() < deadline.when():
+            self.turned_away("it ended its request half-way")
 
     def came(self, door: Door) -> None:
         self._present.add(door)
@@ -312,13 +315,6 @@ class RealtimeServer:
         socket.listener = session
         session.begin()
         socket.flush()
-
-
-def _everywhere(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
 
 
 def _refused(

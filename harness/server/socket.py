@@ -69,7 +69,7 @@ class Socket(asyncio.Protocol):
         *,
         asked: Callable[[Socket, Request], None],
         broken: Callable[[int, str], Refused],
-        halfway: Callable[[], None],
+        halfway: Callable[[asyncio.TimerHandle], None],
         over: Callable[[Socket], None],
     ) -> None:
         self.transport = transport
@@ -83,8 +83,6 @@ class Socket(asyncio.Protocol):
         self._asked = asked
         self._broken = broken
         self._halfway = halfway
-        self._shut = False
-        """It was ended by us."""
         self._over = over
         self._request: Request | None = None
         self._head = Head()
@@ -191,7 +189,6 @@ class Socket(asyncio.Protocol):
 
     def shut(self) -> None:
         """Drops the connection without a word."""
-        self._shut = True
         self.transport.abort()
 
     def lose(self, seconds: float) -> None:
@@ -251,7 +248,7 @@ class Socket(asyncio.Protocol):
         if self._request is not None and not self._answered:
             return  # who hangs up before the answer gets none
         if self._request is None and self.protocol.handshake_exc is None:
-            self._left()
+            self._halfway(self._opening)
         self.protocol.receive_eof()
         self._flush_protocol()
         self._end_soon()
@@ -259,7 +256,7 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
         if self._request is None and self.protocol.handshake_exc is None:
-            self._left()
+            self._halfway(self._opening)
         self.protocol.receive_eof()
         self._opening.cancel()
         if self._deadline is not None:
@@ -268,11 +265,6 @@ class Socket(asyncio.Protocol):
             self.listener.lost()
             self.listener = None
         self._over(self)
-
-    def _left(self) -> None:
-        """Tells that the peer went before it had asked, and was not shown out."""
-        if not self._shut and asyncio.get_running_loop().time() < self._opening.when():
-            self._halfway()
 
     def pause_writing(self) -> None:
         self.full = True
